@@ -1,0 +1,119 @@
+/* backend - the contract of a cloud: what differs, nothing else. Names, conflicts, filters, defaults,
+ * events, waiting and JSON are core's.
+ *
+ * Shape   a const table of functions and a context. NULL means core's own behaviour (said per slot).
+ * Thread  slots marked LOOP run on the loop and must not block; all others run on worker threads, block
+ *         as they like, watch skl_call_canceled(), and may run at the same time for different
+ *         containers (never for the same one)
+ * Lent    a snapshot of the container, valid during the call
+ * Returns 0 and an outcome, or an error: one sentence with the cloud's code and the HTTP status to answer
+ */
+#ifndef SKL_DOCKER_BACKEND_H
+#define SKL_DOCKER_BACKEND_H
+
+#include <stdatomic.h>
+
+#include "base/buf.h"
+#include "spool/spool.h"
+#include "store/container.h"
+#include "store/image.h"
+
+struct skl_container_snapshot {
+    char id[65], short_id[13];
+    char *name;
+    unsigned run;
+    struct skl_container_spec spec; /* deep copy */
+    struct skl_labels cloud;
+    char *token;      /* secret */
+    bool was_running; /* stop, kill, remove */
+};
+struct skl_container_snapshot *skl_snapshot_new(const struct skl_container *c);
+void skl_snapshot_free(struct skl_container_snapshot *s);
+
+struct skl_call {
+    const struct skl_container_snapshot *c; /* NULL where no container is concerned */
+    atomic_bool canceled;
+    int64_t deadline_ms; /* skl_mono_ms(); 0: the backend's own */
+};
+
+/* What the loop applies after a call. */
+struct skl_outcome {
+    struct skl_labels cloud; /* merged into the container's; an empty value forgets */
+    char *agent_address;     /* forward mode: HOST:PORT to dial; NULL: the agent calls back */
+    bool no_agent;           /* this run has no agent: the reason is in `warning` */
+    char *warning;           /* logged, and shown in the container's warnings */
+};
+void skl_outcome_fini(struct skl_outcome *o);
+
+enum skl_run_status { SKL_RUN_STARTING, SKL_RUN_RUNNING, SKL_RUN_ENDED, SKL_RUN_GONE };
+struct skl_status {
+    enum skl_run_status status;
+    bool has_exit_code;
+    int exit_code; /* ENDED: real or derived; never 0 for something that was killed */
+    int64_t ended_ns;
+    char message[256];       /* why it is not getting on (image pull...), "" else */
+    char agent_address[256]; /* forward mode: known once it runs; "" else */
+};
+
+/* A line of output from the cloud's log service. */
+typedef bool skl_log_line_cb(void *arg, enum skl_spool_stream stream, int64_t time_ns,
+                             struct skl_str line); /* false: stop */
+
+struct skl_backend_info {
+    const char *driver, *operating_system;
+    int n_cpus;
+    int64_t memory_bytes;
+    struct skl_labels status; /* DriverStatus rows */
+};
+
+struct skl_backend {
+    const char *name;   /* "aca" */
+    const char *title;  /* for messages: "Azure Container Apps" */
+    bool creates_early; /* the cloud resource is made by create, not by start */
+
+    /* LOOP. Rows of /info. Mandatory. */
+    void (*info)(void *ctx, struct skl_backend_info *ret);
+    /* LOOP. Refuses what this cloud can never run (400 with a sentence), adds warnings. May be NULL. */
+    int (*check)(void *ctx, const struct skl_container_spec *spec, struct skl_buf *warnings,
+                 struct skl_error *err);
+    /* LOOP. Names of the cloud resources that create/start may make; persisted BEFORE the call. Mandatory. */
+    void (*plan)(void *ctx, const struct skl_container_snapshot *c, struct skl_labels *cloud);
+    /* LOOP. How a run of this container gets its agent. */
+    bool (*has_agent)(void *ctx, const struct skl_container_spec *spec, const char **why_not);
+
+    /* NULL: a record only. */
+    int (*container_create)(void *ctx, struct skl_call *call, struct skl_outcome *ret,
+                            struct skl_error *err);
+    /* Begins a run: returns when the cloud has taken it, not when it runs. On failure nothing is left
+     * behind in the cloud. Mandatory. */
+    int (*container_start)(void *ctx, struct skl_call *call, struct skl_outcome *ret,
+                           struct skl_error *err);
+    /* What the platform says about the newest run. Mandatory. */
+    int (*container_status)(void *ctx, struct skl_call *call, struct skl_status *ret,
+                            struct skl_error *err);
+    /* Ends the run on the platform and waits for its end; fine when there is none. Mandatory. */
+    int (*container_stop)(void *ctx, struct skl_call *call, struct skl_status *ret,
+                          struct skl_error *err);
+    /* The run has ended by itself: whatever still costs money ends now, in the background. NULL: nothing. */
+    int (*container_ended)(void *ctx, struct skl_call *call, struct skl_error *err);
+    /* All cloud resources of the container go. Fine when they are gone. Mandatory. */
+    int (*container_remove)(void *ctx, struct skl_call *call, struct skl_error *err);
+    /* pause/unpause without an agent. NULL: 501. */
+    int (*container_pause)(void *ctx, struct skl_call *call, bool on, struct skl_error *err);
+    /* Lines after *cursor (opaque, owned, NULL: from the beginning) in order, without gap or repeat; *cursor
+     * is moved. For containers whose runs had no agent. NULL: no logs. */
+    int (*container_logs)(void *ctx, struct skl_call *call, char **cursor, skl_log_line_cb *cb,
+                          void *arg, struct skl_error *err);
+    /* NULL: core's own (registry client, else a synthetic record). */
+    int (*image_pull)(void *ctx, struct skl_call *call, const char *ref, const char *registry_auth,
+                      struct skl_image *ret, struct skl_error *err);
+    /* NULL: nothing is kept for volumes. */
+    int (*volume_remove)(void *ctx, struct skl_call *call, const char *name, struct skl_error *err);
+
+    /* How often a status is asked for. */
+    int64_t poll_starting_ms, poll_agentless_ms, poll_with_agent_ms;
+    int64_t start_timeout_ms;     /* STARTING without progress: documented minimum 60 s */
+    int64_t start_timeout_max_ms; /* even while the platform says it is still starting */
+};
+
+#endif

@@ -1,0 +1,52 @@
+/* engine - everything one daemon is: store, runtime, workers, backend, and the settings of the core.
+ *
+ * Thread  loop thread
+ */
+#ifndef SKL_DOCKER_ENGINE_H
+#define SKL_DOCKER_ENGINE_H
+
+#include "docker/backend.h"
+#include "driver/driver.h"
+#include "net/http_server.h"
+#include "net/loop.h"
+
+struct skl_engine_settings {
+    const char *state_dir;
+    const char *name;            /* host name shown in /info */
+    bool fetch_image_config;     /* SOCKERLESS_FETCH_IMAGE_CONFIG */
+    const char *registry_mirror; /* SOCKERLESS_REGISTRY_MIRROR; NULL: none */
+    char *const *insecure_registries;
+    unsigned warm_seconds;
+    int64_t agent_grace_ms;
+    unsigned max_workers;
+};
+
+struct skl_engine {
+    uv_loop_t *loop;
+    struct skl_store *store;
+    struct skl_runtime *runtime;
+    struct skl_workers *workers;
+    struct skl_registry *registry;
+    const struct skl_backend *backend;
+    void *backend_ctx;
+    struct skl_engine_settings settings;
+    int64_t started_ns;
+    struct skl_lifecycle *lifecycle;
+    bool closing;
+};
+
+/* Opens the store, takes over what an earlier daemon left running. */
+int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
+                    const struct skl_backend *backend, void *backend_ctx, struct skl_engine **ret,
+                    struct skl_error *err);
+/* Workloads go on running. on_closed when workers are done and everything is on disk. */
+void skl_engine_close(struct skl_engine *e, skl_timer_cb *on_closed, void *arg);
+
+/* The Docker API: the handler of the Docker listener's HTTP server (arg = engine). docker/router.c */
+void skl_docker_handle(void *engine, struct skl_http *x);
+/* Answers {"message": ...} for errors that the HTTP server makes itself. */
+void skl_docker_error_body(struct skl_buf *b, int status, const char *message);
+/* "Api-Version: ...\r\n..." for every answer */
+extern const char skl_docker_headers[];
+
+#endif
