@@ -80,6 +80,8 @@ void skl_session_signal(struct skl_session *s, int signo);
 void skl_session_pause(struct skl_session *s, bool on);
 void skl_session_resize(struct skl_session *s, unsigned rows, unsigned cols);
 void skl_session_shutdown(struct skl_session *s);
+/* Cuts the connection; the agent comes again and resends what was not confirmed. */
+void skl_session_reconnect(struct skl_session *s);
 /* The agent confirmed nothing more is coming: forget the session (on_gone follows). */
 void skl_session_close(struct skl_session *s);
 

@@ -12,9 +12,6 @@
 #include "agent/session.h"
 #include "driver/workload.h"
 
-/* A running exec, whatever driver runs it; the calls mirror skl_agent_exec_*. */
-struct skl_driver_exec;
-
 struct skl_driver {
     const char *name;
     int (*signal)(struct skl_workload *w, int signo, struct skl_error *err);

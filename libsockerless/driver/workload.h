@@ -51,6 +51,8 @@ struct skl_runtime *skl_workload_runtime(const struct skl_workload *w);
 
 /* -- beginning. Tokens are made here (kept in the container). */
 int skl_workload_prepare(struct skl_workload *w, struct skl_error *err);
+/* After a restart of the daemon: the agent of a run that is recorded may come (or is dialled) again. */
+void skl_workload_resume(struct skl_workload *w);
 void skl_workload_dial(struct skl_workload *w, const char *address, int64_t deadline_ms);
 /* A session is up and its command is not running: a start takes milliseconds. */
 bool skl_workload_is_warm(const struct skl_workload *w);

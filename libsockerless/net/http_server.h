@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "net/listener.h"
+#include "net/loop.h"
 
 struct skl_http_server;
 struct skl_http; /* an exchange */
