@@ -57,7 +57,13 @@ void skl_http_peer_name(const struct skl_http *x, char *out, size_t cap);
 /* What the owner of the exchange keeps with it, and how it learns of the end. */
 void skl_http_set_owner(struct skl_http *x, void *owner, void (*on_end)(void *owner));
 
-/* -- the body: choose one, at most once, before answering */
+/* A client that ends its half while the answer is awaited is taken for gone: for GETs that stream or
+ * wait for hours. Off by default: a half-close alone does not end an exchange, only a reset, a hang-up
+ * or a failed write does. */
+void skl_http_end_on_eof(struct skl_http *x, bool on);
+
+/* -- the body: choose one, at most once, before answering. None of these callbacks runs after the
+ * handler has answered; what is left of the body is then drained. */
 /* Whole body, at most max bytes (413 is answered here and the callback does not run). */
 typedef void skl_http_body_cb(void *arg, struct skl_http *x, struct skl_str body);
 void skl_http_read_body(struct skl_http *x, size_t max, skl_http_body_cb *cb, void *arg);
@@ -83,7 +89,8 @@ void skl_http_on_drain(struct skl_http *x, void (*on_drain)(void *owner));
 void skl_http_end(struct skl_http *x); /* on_end follows, not before this returns */
 void skl_http_abort(struct skl_http *x); /* cuts the connection: a streamed answer that failed */
 
-/* Takes the connection over. `head` is the complete answer header, written as it is. Body bytes of
+/* Takes the connection over, once the body was read or when it has a Content-Length (a chunked body that
+ * was not read to its end breaks the stream). `head` is the complete answer header, written as it is. Body bytes of
  * the request (Content-Length) are dropped first; what follows them is delivered by the stream.
  * on_end runs for the exchange; the stream is the caller's from now on. */
 struct skl_stream *skl_http_take_over(struct skl_http *x, struct skl_str head);

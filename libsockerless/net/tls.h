@@ -7,6 +7,8 @@
 #ifndef SKL_NET_TLS_H
 #define SKL_NET_TLS_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 struct skl_tls;
