@@ -142,6 +142,8 @@ size_t skl_container_count(struct skl_store *s, enum skl_container_state state);
  * name is taken. Emits `create`. */
 struct skl_container *skl_container_new(void);    /* random id; spec empty */
 void skl_container_free(struct skl_container *c); /* only if it never went into the store */
+/* Frees what the spec holds, not the spec. */
+void skl_container_spec_fini(struct skl_container_spec *spec);
 int skl_container_add(struct skl_store *s, struct skl_container *own_c, struct skl_error *err);
 
 /* CREATED, EXITED, RESTARTING -> STARTING: a new run begins; `run` is counted up. */

@@ -1,0 +1,62 @@
+/* The Azure clients of this backend, and the one form that all calls on jobs have. */
+#include <stdio.h>
+
+#include "aca.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/limits.h"
+
+int skl_aca_connect(struct skl_aca *aca, struct skl_error *err)
+{
+    const struct skl_aca_config *c = aca->config;
+    const struct skl_azure_settings settings = {
+        .endpoint_url = skl_str_empty(c->endpoint_url) ? NULL : c->endpoint_url,
+        .workspace =
+            skl_str_empty(c->log_analytics_workspace) ? NULL : c->log_analytics_workspace,
+        .auth =
+            {
+                .tenant_id = c->tenant_id,
+                .client_id = c->client_id,
+                .client_secret = c->client_secret,
+                .certificate_path = c->certificate_path,
+                .certificate_password = c->certificate_password,
+                .federated_token_file = c->federated_token_file,
+                .authority_host = c->authority_host,
+                .identity_endpoint = c->identity_endpoint,
+                .identity_header = c->identity_header,
+                .imds_host = c->imds_host,
+            },
+    };
+
+    return skl_azure_new(&settings, &aca->azure, err);
+}
+
+void skl_aca_job_name(const char *short_id, char out[SKL_ACA_JOB_NAME_LEN])
+{
+    snprintf(out, SKL_ACA_JOB_NAME_LEN, "sockerless-%s", short_id);
+}
+
+int skl_aca_job_call(struct skl_aca *aca, struct skl_call *call, const char *operation,
+                     const char *method, const char *job, const char *rest, const char *body,
+                     bool run, struct skl_arm_result *ret, struct skl_error *err)
+{
+    SKL_AUTO_BUF struct skl_buf path, what;
+    struct skl_arm_call arm;
+
+    skl_buf_init(&path, 8 * SKL_KIB);
+    skl_buf_init(&what, SKL_KIB);
+    skl_buf_addf(&path, "%s/%s%s", aca->jobs_path, job, rest);
+    skl_buf_addf(&what, "%s of job '%s'", operation, job);
+    arm = (struct skl_arm_call){
+        .operation = operation,
+        .what = what.p,
+        .method = method,
+        .path = path.p,
+        .api_version = SKL_ACA_API,
+        .body = body,
+        .deadline_ms = call->deadline_ms,
+        .cancel = &call->canceled,
+    };
+    return run ? skl_arm_run(aca->azure->arm, &arm, ret, err)
+               : skl_arm_send(aca->azure->arm, &arm, ret, err);
+}

@@ -1,0 +1,93 @@
+/* One daemon: its parts are made here in the order of the layers, and ended in the reverse order. */
+#include "docker/engine.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "docker/lifecycle_internal.h"
+#include "registry/registry.h"
+
+static int open_registry(struct skl_engine *e, struct skl_error *err)
+{
+    const struct skl_registry_config config = {
+        .mirror = e->settings.registry_mirror,
+        .insecure = e->settings.insecure_registries,
+    };
+
+    return skl_registry_new(&config, &e->registry, err);
+}
+
+int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
+                    const struct skl_backend *backend, void *backend_ctx, struct skl_engine **ret,
+                    struct skl_error *err)
+{
+    struct skl_engine *e = skl_new0(struct skl_engine);
+    SKL_AUTO_BUF struct skl_buf spool_dir;
+    int rc;
+
+    e->loop = loop;
+    e->settings = *settings;
+    e->backend = backend;
+    e->backend_ctx = backend_ctx;
+    e->started_ns = skl_wall_ns();
+    skl_buf_init(&spool_dir, 4096);
+    skl_buf_addf(&spool_dir, "%s/output", settings->state_dir);
+    rc = skl_store_open(loop, settings->state_dir, &e->store, err);
+    if (rc == 0)
+        rc = open_registry(e, err);
+    if (rc == 0 && mkdir(spool_dir.p, 0700) < 0 && errno != EEXIST)
+        rc = skl_fail_errno(err, errno, "making '%s'", spool_dir.p);
+    if (rc < 0) {
+        skl_registry_free(e->registry);
+        skl_store_close(e->store);
+        free(e);
+        return rc;
+    }
+    e->runtime = skl_runtime_new(&(struct skl_runtime_config){
+        .loop = loop,
+        .store = e->store,
+        .spool_dir = spool_dir.p,
+        .warm_seconds = settings->warm_seconds,
+        .agent_grace_ms = settings->agent_grace_ms,
+        .will_restart = skl_flow_will_restart,
+        .on_exited = skl_flow_on_exited,
+        .on_agent_lost = skl_flow_on_agent_lost,
+        .arg = e,
+    });
+    e->workers = skl_workers_new(loop, settings->max_workers);
+    e->lifecycle = skl_lifecycle_new(e);
+    skl_lifecycle_recover(e->lifecycle);
+    *ret = e;
+    return 0;
+}
+
+struct closing {
+    struct skl_engine *e;
+    skl_timer_cb *on_closed;
+    void *arg;
+};
+
+static void workers_closed(void *arg)
+{
+    struct closing *c = arg;
+    struct skl_engine *e = c->e;
+
+    skl_runtime_close(e->runtime);
+    skl_registry_free(e->registry);
+    skl_store_close(e->store);
+    free(e);
+    c->on_closed(c->arg);
+    free(c);
+}
+
+void skl_engine_close(struct skl_engine *e, skl_timer_cb *on_closed, void *arg)
+{
+    struct closing *c = skl_new0(struct closing);
+
+    *c = (struct closing){e, on_closed, arg};
+    e->closing = true;
+    skl_lifecycle_close(e->lifecycle); /* running calls see that they are cancelled */
+    skl_workers_close(e->workers, workers_closed, c);
+}

@@ -1,0 +1,87 @@
+/* After a restart of the daemon: the workloads went on without us. Agents come back by themselves (or are
+ * dialled again); containers whose agent does not come within the grace time are asked of the cloud; what
+ * was half done is finished. */
+#include "base/alloc.h"
+#include "base/log.h"
+#include "docker/lifecycle_internal.h"
+
+static void no_agent_came(void *arg)
+{
+    struct skl_flow *f = arg;
+
+    f->deadline = NULL;
+    skl_flow_on_agent_lost(f->l->e, f->c);
+}
+
+/* A start that was under way: whether the command ever began, only its agent knows. */
+static void start_lost(void *arg)
+{
+    struct skl_flow *f = arg;
+    struct skl_error err;
+
+    f->deadline = NULL;
+    if (f->c->state != SKL_CONTAINER_STARTING)
+        return; /* the agent came: it runs, or has ended */
+    skl_workload_shutdown(skl_workload_of(f->l->e->runtime, f->c));
+    if (skl_container_start_failed(f->l->e->store, f->c, 128,
+                                   "the daemon was restarted while the container started",
+                                   &err) < 0)
+        skl_err("lifecycle", "a lost start could not be recorded", "container", f->c->id, "error",
+                err.msg, NULL);
+    if (f->c->spec.auto_remove) {
+        struct skl_op *op = skl_flow_push(f, SKL_OP_REMOVE, NULL, NULL);
+
+        op->internal = op->volumes = true;
+    } else {
+        skl_flow_background(f, SKL_JOB_REMOVE);
+    }
+}
+
+static void recover(struct skl_engine *e, struct skl_container *c)
+{
+    struct skl_workload *w = skl_workload_of(e->runtime, c);
+    struct skl_flow *f = skl_flow_of(e, c);
+    struct skl_op *op;
+
+    switch (c->state) {
+    case SKL_CONTAINER_RUNNING:
+    case SKL_CONTAINER_PAUSED:
+        if (e->backend->has_agent(e->backend_ctx, &c->spec, NULL)) {
+            skl_workload_resume(w);
+            f->deadline = skl_timer_start(e->loop, e->settings.agent_grace_ms, no_agent_came, f);
+        }
+        skl_flow_watch(f);
+        break;
+    case SKL_CONTAINER_STARTING:
+        skl_workload_resume(w);
+        f->deadline = skl_timer_start(e->loop, e->settings.agent_grace_ms, start_lost, f);
+        break;
+    case SKL_CONTAINER_REMOVING:
+    case SKL_CONTAINER_DEAD:
+        op = skl_flow_push(f, SKL_OP_REMOVE, NULL, NULL);
+        op->internal = op->volumes = true;
+        break;
+    case SKL_CONTAINER_RESTARTING:
+        skl_flow_push(f, SKL_OP_START, NULL, NULL)->internal = true;
+        break;
+    case SKL_CONTAINER_EXITED:
+        if (c->spec.auto_remove) {
+            op = skl_flow_push(f, SKL_OP_REMOVE, NULL, NULL);
+            op->internal = op->volumes = true;
+        } else {
+            skl_workload_resume(w); /* it may still be warm */
+        }
+        break;
+    case SKL_CONTAINER_CREATED:
+    case SKL_CONTAINER_MAX_:
+        break;
+    }
+}
+
+void skl_lifecycle_recover(struct skl_lifecycle *l)
+{
+    struct skl_list *it;
+
+    skl_list_foreach (it, skl_container_all(l->e->store))
+        recover(l->e, SKL_LIST_ENTRY(it, struct skl_container, in_store));
+}

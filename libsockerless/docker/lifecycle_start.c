@@ -1,0 +1,329 @@
+/* Starting: warm (the agent of the last run is still there: milliseconds) or cold (a new run in the cloud).
+ *
+ * Steps of a cold start: plan and token are recorded -> the cloud takes the run -> the agent comes, or the
+ * platform says why not -> staged files, START -> the command runs. A failure at any step removes the
+ * run's cloud resources, leaves the container as a Docker Engine would and tells the reason.
+ */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "docker/lifecycle_internal.h"
+
+/* -- create, for backends that make the cloud resource early */
+
+static void create_undone(struct skl_flow *f, struct skl_job *job)
+{
+    struct skl_engine *e = f->l->e;
+    struct skl_container *c = f->c;
+    struct skl_error err;
+
+    skl_workload_forget(e->runtime, c);
+    skl_flow_drop(f);
+    if (skl_container_removed(e->store, c, &err) < 0)
+        skl_err("lifecycle", "a container that could not be created stays recorded", "error",
+                err.msg, NULL);
+}
+
+static void created(struct skl_flow *f, struct skl_job *job)
+{
+    struct skl_op *op = skl_flow_current(f);
+    struct skl_error err;
+
+    if (job->rc == 0) {
+        skl_flow_apply_outcome(f, &job->outcome);
+        skl_flow_finish(f, NULL);
+        return;
+    }
+    if (op->cb)
+        op->cb(op->arg, &job->err);
+    op->cb = NULL;
+    (void)skl_container_removing(f->l->e->store, f->c, &err); /* it is CREATED: always allowed */
+    skl_flow_job(f, SKL_JOB_REMOVE, create_undone);
+}
+
+static int record_plan(struct skl_flow *f, struct skl_error *err)
+{
+    struct skl_engine *e = f->l->e;
+    struct skl_container_snapshot *snapshot = skl_snapshot_new(f->c);
+    struct skl_labels plan = {0};
+    int rc = 0;
+
+    e->backend->plan(e->backend_ctx, snapshot, &plan);
+    for (char **p = plan.pairs; rc == 0 && p && p[0]; p += 2)
+        rc = skl_container_set_cloud(e->store, f->c, p[0], p[1], err);
+    skl_labels_fini(&plan);
+    skl_snapshot_free(snapshot);
+    return rc;
+}
+
+void skl_flow_create(struct skl_flow *f)
+{
+    struct skl_error err;
+
+    if (!f->l->e->backend->container_create) {
+        skl_flow_finish(f, NULL);
+        return;
+    }
+    if (skl_workload_prepare(skl_workload_of(f->l->e->runtime, f->c), &err) < 0 ||
+        record_plan(f, &err) < 0) {
+        skl_flow_finish(f, &err);
+        return;
+    }
+    skl_flow_job(f, SKL_JOB_CREATE, created);
+}
+
+/* -- the end of a start */
+
+static void cleaned_up(struct skl_flow *f, struct skl_job *job)
+{
+    struct skl_error why = *f->failure;
+
+    free(f->failure);
+    f->failure = NULL;
+    if (job->rc == 0)
+        skl_flow_forget_cloud(f);
+    else
+        skl_warn("lifecycle", "a failed start left cloud resources; they go with the container",
+                 "container", f->c->id, "error", job->err.msg, NULL);
+    skl_flow_finish(f, &why);
+}
+
+/* `made` says that the cloud may hold something of this run. */
+static void start_failed(struct skl_flow *f, int code, const struct skl_error *why, bool made)
+{
+    struct skl_engine *e = f->l->e;
+    struct skl_workload *w = skl_workload_of(e->runtime, f->c);
+    struct skl_error err, copy = *why;
+
+    skl_flow_unwatch(f);
+    skl_timer_cancel(&f->deadline);
+    skl_workload_cancel_begin(w);
+    skl_workload_shutdown(w);
+    if (f->c->state == SKL_CONTAINER_STARTING &&
+        skl_container_start_failed(e->store, f->c, code, copy.msg, &err) < 0)
+        skl_err("lifecycle", "a failed start could not be recorded", "container", f->c->id,
+                "error", err.msg, NULL);
+    if (f->c->spec.auto_remove) {
+        struct skl_op *op = skl_flow_push(f, SKL_OP_REMOVE, NULL, NULL);
+
+        op->internal = op->volumes = true;
+    } else if (made) {
+        f->failure = skl_memdup(&copy, sizeof(copy));
+        skl_flow_job(f, SKL_JOB_REMOVE, cleaned_up);
+        return;
+    }
+    skl_flow_finish(f, &copy);
+}
+
+void skl_flow_cancel_start(struct skl_flow *f)
+{
+    struct skl_list *it;
+    struct skl_error err;
+    bool calling = false;
+
+    skl_list_foreach (it, &f->jobs) {
+        struct skl_job *job = SKL_LIST_ENTRY(it, struct skl_job, in_flow);
+
+        if (job->kind == SKL_JOB_START) {
+            atomic_store(&job->call.canceled, true); /* its failure ends the start */
+            calling = true;
+        }
+    }
+    if (calling || f->failure || f->c->state != SKL_CONTAINER_STARTING)
+        return;
+    skl_fail(&err, SKL_E_CANCELED, "the container was removed while it started");
+    start_failed(f, 128, &err, true);
+}
+
+static void begun(void *arg, int code, const struct skl_error *err)
+{
+    struct skl_flow *f = arg;
+
+    if (err) {
+        start_failed(f, code, err, true);
+        return;
+    }
+    skl_flow_watch(f);
+    skl_flow_finish(f, NULL);
+}
+
+/* -- cold */
+
+static void never_came(void *arg)
+{
+    struct skl_flow *f = arg;
+    struct skl_error err;
+
+    f->deadline = NULL;
+    skl_fail(&err, SKL_E_TIMEOUT,
+             "the workload was started, but its agent did not reach this daemon in time: check "
+             "that workloads can reach %s",
+             f->c->agent_address ? f->c->agent_address : "SOCKERLESS_CALLBACK_URL");
+    start_failed(f, 128, &err, true);
+}
+
+static void platform_silent(void *arg)
+{
+    struct skl_flow *f = arg;
+    struct skl_error err;
+
+    f->deadline = NULL;
+    skl_fail(&err, SKL_E_TIMEOUT, "%s did not start the workload within %d s",
+             f->l->e->backend->title, (int)(f->l->e->backend->start_timeout_max_ms / 1000));
+    start_failed(f, 128, &err, true);
+}
+
+void skl_flow_start_status(struct skl_flow *f, const struct skl_job *job)
+{
+    struct skl_engine *e = f->l->e;
+    struct skl_workload *w = skl_workload_of(e->runtime, f->c);
+    const struct skl_status *st = &job->status;
+    bool agentless = !e->backend->has_agent(e->backend_ctx, &f->c->spec, NULL);
+    struct skl_error err;
+
+    if (job->rc < 0)
+        return; /* asked again; the deadline ends it */
+    switch (st->status) {
+    case SKL_RUN_STARTING:
+        break;
+    case SKL_RUN_RUNNING:
+        if (agentless) {
+            if (skl_workload_begin_agentless(w, &err) < 0)
+                start_failed(f, 128, &err, true);
+            else
+                skl_flow_finish(f, NULL);
+            break;
+        }
+        if (!f->c->agent_address && st->agent_address[0])
+            skl_workload_dial(w, st->agent_address, e->backend->start_timeout_ms);
+        if (!f->platform_running_ms) {
+            f->platform_running_ms = skl_mono_ms();
+            skl_flow_deadline(f, e->backend->start_timeout_ms, never_came);
+        }
+        break;
+    case SKL_RUN_ENDED:
+    case SKL_RUN_GONE:
+        if (skl_workload_session(w))
+            break; /* the agent tells the end itself, and better */
+        if (agentless && st->status == SKL_RUN_ENDED) {
+            /* A short command without an agent: it ran, and this is its end. */
+            if (skl_workload_begin_agentless(w, &err) == 0) {
+                skl_workload_ended(w, &(struct skl_end){.rank = SKL_END_PLATFORM,
+                                                        .code = st->exit_code,
+                                                        .finished_ns = st->ended_ns});
+                skl_flow_finish(f, NULL);
+                break;
+            }
+            start_failed(f, 128, &err, true);
+            break;
+        }
+        skl_fail(&err, SKL_E_INTERNAL, "%s ended the workload before its command was started%s%s",
+                 e->backend->title, st->message[0] ? ": " : "", st->message);
+        start_failed(f, 128, &err, true);
+        break;
+    }
+}
+
+static void cloud_started(struct skl_flow *f, struct skl_job *job)
+{
+    struct skl_engine *e = f->l->e;
+    struct skl_workload *w = skl_workload_of(e->runtime, f->c);
+
+    if (job->rc < 0) {
+        start_failed(f, 128, &job->err, false);
+        return;
+    }
+    skl_flow_apply_outcome(f, &job->outcome);
+    if (atomic_load(&job->call.canceled)) {
+        struct skl_error err;
+
+        skl_fail(&err, SKL_E_CANCELED, "the container was removed while it started");
+        start_failed(f, 128, &err, true);
+        return;
+    }
+    f->platform_running_ms = 0;
+    if (!job->outcome.no_agent) {
+        if (job->outcome.agent_address)
+            skl_workload_dial(w, job->outcome.agent_address, e->backend->start_timeout_max_ms);
+        skl_flow_deadline(f, e->backend->start_timeout_max_ms, platform_silent);
+        skl_workload_begin(w, begun, f);
+    } else {
+        skl_flow_deadline(f, e->backend->start_timeout_max_ms, platform_silent);
+    }
+    skl_flow_watch(f);
+}
+
+static void start_cold(struct skl_flow *f)
+{
+    struct skl_engine *e = f->l->e;
+    struct skl_workload *w = skl_workload_of(e->runtime, f->c);
+    struct skl_error err;
+
+    skl_workload_shutdown(w);
+    /* An early backend gave its workload the token at create: a new one would lock the agent out. */
+    if ((e->backend->container_create && f->c->token
+             ? (skl_workload_resume(w), 0)
+             : skl_workload_prepare(w, &err)) < 0 ||
+        record_plan(f, &err) < 0) {
+        start_failed(f, 128, &err, false);
+        return;
+    }
+    skl_flow_job(f, SKL_JOB_START, cloud_started);
+}
+
+/* -- warm */
+
+static void warm_begun(void *arg, int code, const struct skl_error *err)
+{
+    struct skl_flow *f = arg;
+
+    if (err && err->kind == SKL_E_UNAVAILABLE) {
+        start_cold(f); /* it left in the very moment; STARTING goes on with a new workload */
+        return;
+    }
+    begun(f, code, err);
+}
+
+void skl_flow_start(struct skl_flow *f)
+{
+    struct skl_engine *e = f->l->e;
+    struct skl_container *c = f->c;
+    struct skl_workload *w = skl_workload_of(e->runtime, c);
+    struct skl_error err;
+
+    skl_timer_cancel(&f->restart);
+    switch (c->state) {
+    case SKL_CONTAINER_RUNNING:
+        skl_fail(&err, SKL_E_NOTMODIFIED, "already running");
+        skl_flow_finish(f, &err);
+        return;
+    case SKL_CONTAINER_PAUSED:
+        skl_fail(&err, SKL_E_CONFLICT, "cannot start a paused container, try unpause instead");
+        skl_flow_finish(f, &err);
+        return;
+    case SKL_CONTAINER_REMOVING:
+    case SKL_CONTAINER_DEAD:
+        skl_fail(&err, SKL_E_CONFLICT,
+                 "container is marked for removal and cannot be started");
+        skl_flow_finish(f, &err);
+        return;
+    case SKL_CONTAINER_CREATED:
+    case SKL_CONTAINER_STARTING:
+    case SKL_CONTAINER_RESTARTING:
+    case SKL_CONTAINER_EXITED:
+    case SKL_CONTAINER_MAX_:
+        break;
+    }
+    if (!skl_flow_current(f)->internal)
+        skl_container_set_manual_stop(e->store, c, false);
+    if (skl_container_starting(e->store, c, &err) < 0) {
+        skl_flow_finish(f, &err);
+        return;
+    }
+    if (skl_workload_is_warm(w)) {
+        skl_flow_deadline(f, e->backend->start_timeout_ms, never_came);
+        skl_workload_begin(w, warm_begun, f);
+        return;
+    }
+    start_cold(f);
+}

@@ -1,0 +1,157 @@
+/* What happens without being asked for: the platform's news, the end of a run, restart policies. */
+#include "base/log.h"
+#include "docker/lifecycle_internal.h"
+
+#define RESTART_FIRST_MS  100
+#define RESTART_MAX_MS    60000
+#define RESTART_RESET_NS  (10 * INT64_C(1000000000)) /* a run this long makes the delay short again */
+
+static bool is_live(const struct skl_container *c)
+{
+    return c->state == SKL_CONTAINER_RUNNING || c->state == SKL_CONTAINER_PAUSED;
+}
+
+static bool agent_is_up(struct skl_flow *f)
+{
+    struct skl_session *s =
+        skl_workload_session(skl_workload_of(f->l->e->runtime, f->c));
+
+    return s && skl_session_is_up(s);
+}
+
+static int64_t pace_ms(struct skl_flow *f)
+{
+    const struct skl_backend *b = f->l->e->backend;
+
+    if (f->c->state == SKL_CONTAINER_STARTING)
+        return b->poll_starting_ms;
+    return agent_is_up(f) ? b->poll_with_agent_ms : b->poll_agentless_ms;
+}
+
+static void ask(void *arg);
+
+static void arm(struct skl_flow *f)
+{
+    skl_timer_cancel(&f->poll);
+    f->poll = skl_timer_start(f->l->e->loop, pace_ms(f), ask, f);
+}
+
+static void live_status(struct skl_flow *f, const struct skl_job *job)
+{
+    const struct skl_status *st = &job->status;
+    bool over = st->status == SKL_RUN_ENDED || st->status == SKL_RUN_GONE;
+
+    if (job->rc < 0 || !over || agent_is_up(f))
+        return; /* the agent says it itself, with the real code */
+    skl_workload_ended(skl_workload_of(f->l->e->runtime, f->c),
+                       &(struct skl_end){.rank = SKL_END_PLATFORM,
+                                         .code = st->has_exit_code ? st->exit_code : 137,
+                                         .finished_ns = st->ended_ns,
+                                         .error = st->message[0] ? st->message : NULL});
+}
+
+static void answered(struct skl_flow *f, struct skl_job *job)
+{
+    f->poll_in_flight = false;
+    if (!f->poll)
+        return; /* unwatched meanwhile */
+    if (job->snapshot->run == f->c->run) {
+        if (f->c->state == SKL_CONTAINER_STARTING && skl_flow_current(f))
+            skl_flow_start_status(f, job);
+        else if (is_live(f->c))
+            live_status(f, job);
+    }
+    if (f->poll && (is_live(f->c) || f->c->state == SKL_CONTAINER_STARTING))
+        arm(f);
+}
+
+static void ask(void *arg)
+{
+    struct skl_flow *f = arg;
+
+    /* The one-shot timer is gone; the next one is armed with the answer. `poll` stays set as the mark of
+     * being watched. */
+    f->poll = skl_timer_start(f->l->e->loop, INT32_MAX, ask, f);
+    if (f->poll_in_flight)
+        return;
+    f->poll_in_flight = true;
+    skl_flow_job(f, SKL_JOB_STATUS, answered);
+}
+
+void skl_flow_watch(struct skl_flow *f)
+{
+    arm(f);
+}
+
+void skl_flow_unwatch(struct skl_flow *f)
+{
+    skl_timer_cancel(&f->poll);
+}
+
+/* -- the runtime's news */
+
+bool skl_flow_will_restart(void *engine, struct skl_container *c, int exit_code)
+{
+    struct skl_engine *e = engine;
+
+    if (e->closing || c->manual_stop || c->state == SKL_CONTAINER_STARTING)
+        return false;
+    switch (c->spec.restart) {
+    case SKL_RESTART_NO:
+        return false;
+    case SKL_RESTART_ON_FAILURE:
+        return exit_code != 0 &&
+               (c->spec.restart_max == 0 || c->restart_count < c->spec.restart_max);
+    case SKL_RESTART_ALWAYS:
+    case SKL_RESTART_UNLESS_STOPPED:
+        return true;
+    }
+    return false;
+}
+
+static void restart_now(void *arg)
+{
+    struct skl_flow *f = arg;
+
+    f->restart = NULL;
+    skl_container_count_restart(f->l->e->store, f->c);
+    skl_flow_push(f, SKL_OP_START, NULL, NULL)->internal = true;
+}
+
+void skl_flow_on_exited(void *engine, struct skl_container *c)
+{
+    struct skl_engine *e = engine;
+    struct skl_flow *f = skl_flow_of(e, c);
+
+    skl_flow_unwatch(f);
+    if (e->closing)
+        return;
+    if (c->state == SKL_CONTAINER_RESTARTING) {
+        if (f->restart_delay_ms == 0 || c->finished_ns - c->started_ns > RESTART_RESET_NS)
+            f->restart_delay_ms = RESTART_FIRST_MS;
+        else if (f->restart_delay_ms < RESTART_MAX_MS)
+            f->restart_delay_ms *= 2;
+        if (f->restart_delay_ms > RESTART_MAX_MS)
+            f->restart_delay_ms = RESTART_MAX_MS;
+        f->restart = skl_timer_start(e->loop, f->restart_delay_ms, restart_now, f);
+        return;
+    }
+    if (c->spec.auto_remove) {
+        struct skl_op *op = skl_flow_push(f, SKL_OP_REMOVE, NULL, NULL);
+
+        op->internal = op->volumes = true;
+    } else if (e->backend->container_ended) {
+        skl_flow_background(f, SKL_JOB_ENDED);
+    }
+}
+
+void skl_flow_on_agent_lost(void *engine, struct skl_container *c)
+{
+    struct skl_engine *e = engine;
+    struct skl_flow *f = skl_flow_of(e, c);
+
+    skl_warn("lifecycle", "the agent is lost; the platform is asked what became of it",
+             "container", c->id, NULL);
+    skl_timer_cancel(&f->poll);
+    ask(f);
+}
