@@ -252,3 +252,17 @@ void http_answer_error(struct http_conn *c, int status, const char *message)
     send_with_body(c, b, skl_buf_str(&body));
     skl_buf_fini(&body);
 }
+
+void http_answer_problem(struct skl_http *x, int status, const char *headers, const char *message)
+{
+    struct skl_buf body;
+    bool json = x->c->server->config.error_body;
+    skl_buf_init(&body, 16 * SKL_KIB);
+    if (json)
+        x->c->server->config.error_body(&body, status, message);
+    else
+        skl_buf_addf(&body, "%s\n", message);
+    skl_http_answer(x, status, json ? "application/json" : "text/plain; charset=utf-8", headers,
+                    skl_buf_str(&body));
+    skl_buf_fini(&body);
+}

@@ -86,7 +86,7 @@ struct http_conn {
     struct skl_http *parsing; /* its head is coming in */
     llhttp_t parser;
     uint64_t body_left; /* Content-Length */
-    uint32_t head_bytes, line_bytes, overhead;
+    uint32_t head_bytes, line_bytes, spaces, overhead;
     char last; /* of the head, for the check of line ends */
     bool have_line;
     int fail_status;
@@ -133,6 +133,8 @@ int http_parse_chunk(struct http_conn *c, const char *p, size_t n, size_t *used)
 
 /* -- http_answer.c */
 void http_answer_error(struct http_conn *c, int status, const char *message);
+/* An answer to an exchange, as an error of the server's own looks. */
+void http_answer_problem(struct skl_http *x, int status, const char *headers, const char *message);
 void http_send_continue(struct skl_http *x);
 
 #endif

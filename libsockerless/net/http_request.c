@@ -73,7 +73,8 @@ static int on_header_value_complete(llhttp_t *parser)
     struct skl_http *x = c->parsing;
     if (!x)
         return 0;
-    current(x);
+    if (current(x)->name.n == 0)
+        return fail(c, 400, "header field without a name");
     if (++x->n_headers > SKL_MAX_HEADER_COUNT)
         return fail(c, 431, "too many header fields");
     *current(x) = (struct http_header){0};
@@ -166,7 +167,7 @@ void http_request_reset(struct http_conn *c)
     llhttp_init(&c->parser, HTTP_REQUEST, settings());
     c->parser.data = c;
     c->state = CONN_HEAD;
-    c->head_bytes = c->line_bytes = c->overhead = 0;
+    c->head_bytes = c->line_bytes = c->spaces = c->overhead = 0;
     c->last = 0;
     c->have_line = c->complete = false;
     c->body_left = 0;
@@ -189,6 +190,8 @@ static int check_lines(struct http_conn *c, const char *p, size_t n, size_t *end
                 *end = i + 1;
                 return 1;
             }
+            if (!c->have_line && c->line_bytes && c->spaces != 2)
+                return fail(c, 400, "malformed request line");
             c->have_line = c->have_line || c->line_bytes;
             c->line_bytes = 0;
         } else if (ch != '\r') {
@@ -199,6 +202,7 @@ static int check_lines(struct http_conn *c, const char *p, size_t n, size_t *end
             if (!c->have_line && c->line_bytes >= SKL_MAX_REQUEST_LINE)
                 return fail(c, 431, "request line too long");
             c->line_bytes++;
+            c->spaces += ch == ' ' && !c->have_line;
         }
         c->last = ch;
     }

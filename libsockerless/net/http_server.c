@@ -549,13 +549,8 @@ void skl_http_read_body(struct skl_http *x, size_t max, skl_http_body_cb *cb, vo
     skl_buf_init(&x->body, max);
     if (x->content_length > 0 && (uint64_t)x->content_length > max) {
         /* Known before a byte of it was read: not even asked for with 100-continue. */
-        struct skl_buf body;
-        skl_buf_init(&body, 16 * SKL_KIB);
         x->close_after = true;
-        if (x->c->server->config.error_body)
-            x->c->server->config.error_body(&body, 413, "the request body is too large");
-        skl_http_answer(x, 413, "application/json", NULL, skl_buf_str(&body));
-        skl_buf_fini(&body);
+        http_answer_problem(x, 413, NULL, "the request body is too large");
         return;
     }
     conn_schedule(x->c);
