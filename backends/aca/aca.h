@@ -5,10 +5,16 @@
 #ifndef SKL_ACA_ACA_H
 #define SKL_ACA_ACA_H
 
+#include "base/option.h"
 #include "cloud/azure/azure.h"
 #include "docker/backend.h"
 
-enum skl_aca_agent { SKL_ACA_AGENT_AUTO, SKL_ACA_AGENT_FORWARD, SKL_ACA_AGENT_REVERSE, SKL_ACA_AGENT_NONE };
+enum skl_aca_agent {
+    SKL_ACA_AGENT_AUTO,
+    SKL_ACA_AGENT_FORWARD,
+    SKL_ACA_AGENT_REVERSE,
+    SKL_ACA_AGENT_NONE
+};
 
 /* Strings are owned. Rows of the option table in config.c say what each means. */
 struct skl_aca_config {
@@ -39,10 +45,10 @@ struct skl_aca {
 #define SKL_ACA_JOB       "job"
 #define SKL_ACA_EXECUTION "execution"
 
-#define SKL_ACA_API         "2024-03-01"
-#define SKL_ACA_API_PREVIEW "2024-02-02-preview" /* the only one that tells exit codes */
+#define SKL_ACA_API          "2024-03-01"
+#define SKL_ACA_API_PREVIEW  "2024-02-02-preview" /* the only one that tells exit codes */
 #define SKL_ACA_JOB_NAME_LEN 32
-#define SKL_ACA_AGENT_PORT  9111
+#define SKL_ACA_AGENT_PORT   9111
 
 /* config.c */
 extern const struct skl_option skl_aca_options[];

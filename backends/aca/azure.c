@@ -11,8 +11,7 @@ int skl_aca_connect(struct skl_aca *aca, struct skl_error *err)
     const struct skl_aca_config *c = aca->config;
     const struct skl_azure_settings settings = {
         .endpoint_url = skl_str_empty(c->endpoint_url) ? NULL : c->endpoint_url,
-        .workspace =
-            skl_str_empty(c->log_analytics_workspace) ? NULL : c->log_analytics_workspace,
+        .workspace = skl_str_empty(c->log_analytics_workspace) ? NULL : c->log_analytics_workspace,
         .auth =
             {
                 .tenant_id = c->tenant_id,

@@ -14,11 +14,11 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-#define BUSY_WAIT_MS     1000  /* another operation on the job is in progress */
-#define START_WAIT_MS    (10 * 60 * 1000)
-#define STOP_WAIT_MS     60000 /* SIGTERM, 30 s, SIGKILL, and some */
-#define REMOVE_WAIT_MS   (5 * 60 * 1000)
-#define CLOCK_SKEW_NS    (5 * SKL_NS_PER_S)
+#define BUSY_WAIT_MS   1000 /* another operation on the job is in progress */
+#define START_WAIT_MS  (10 * 60 * 1000)
+#define STOP_WAIT_MS   60000 /* SIGTERM, 30 s, SIGKILL, and some */
+#define REMOVE_WAIT_MS (5 * 60 * 1000)
+#define CLOCK_SKEW_NS  (5 * SKL_NS_PER_S)
 
 void skl_aca_plan(void *ctx, const struct skl_container_snapshot *c, struct skl_labels *cloud)
 {
@@ -70,8 +70,10 @@ static void exit_code_of(const cJSON *properties, struct skl_status *ret)
     const cJSON *replica, *container;
     const char *status = skl_json_get_str(properties, "status");
 
-    cJSON_ArrayForEach (replica, skl_json_get(detail, "replicas")) {
-        cJSON_ArrayForEach (container, skl_json_get(replica, "containers")) {
+    cJSON_ArrayForEach(replica, skl_json_get(detail, "replicas"))
+    {
+        cJSON_ArrayForEach(container, skl_json_get(replica, "containers"))
+        {
             if (!skl_streq(skl_json_get_str(container, "name"), "main") ||
                 !skl_json_get(container, "code"))
                 continue;
@@ -139,8 +141,8 @@ static void resolve_agent(struct skl_aca *aca, struct skl_call *call, const char
         return;
     }
     skl_buf_init(&url, 4 * SKL_KIB);
-    skl_buf_addf(&url, "%s/simulator/resolve?name=%s&port=%d", aca->config->endpoint_url,
-                 execution, SKL_ACA_AGENT_PORT);
+    skl_buf_addf(&url, "%s/simulator/resolve?name=%s&port=%d", aca->config->endpoint_url, execution,
+                 SKL_ACA_AGENT_PORT);
     if (skl_rest_call(aca->azure->rest,
                       &(struct skl_rest_request){.operation = "simulator.resolve",
                                                  .method = "GET",

@@ -22,7 +22,8 @@ int skl_aca_size(const struct skl_aca_config *config, int64_t nano_cpus, int64_t
                  unsigned *ret_quarters, struct skl_error *err)
 {
     int64_t by_cpu = nano_cpus / NANO_PER_QUARTER + (nano_cpus % NANO_PER_QUARTER != 0);
-    int64_t by_memory = memory_bytes / MEMORY_PER_QUARTER + (memory_bytes % MEMORY_PER_QUARTER != 0);
+    int64_t by_memory =
+        memory_bytes / MEMORY_PER_QUARTER + (memory_bytes % MEMORY_PER_QUARTER != 0);
     int64_t quarters = by_cpu > by_memory ? by_cpu : by_memory;
     unsigned max = skl_str_empty(config->workload_profile) ? MAX_CONSUMPTION : MAX_WORKLOAD_PROFILE;
 

@@ -11,12 +11,13 @@
 
 static int open_registry(struct skl_engine *e, struct skl_error *err)
 {
-    const struct skl_registry_config config = {
+    const struct skl_registry_settings settings = {
         .mirror = e->settings.registry_mirror,
-        .insecure = e->settings.insecure_registries,
+        .insecure = (const char *const *)e->settings.insecure_registries,
     };
+    int rc = skl_rest_new(&(struct skl_rest_settings){0}, &e->rest, err);
 
-    return skl_registry_new(&config, &e->registry, err);
+    return rc < 0 ? rc : skl_registry_new(&settings, e->rest, &e->registry, err);
 }
 
 int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
@@ -41,6 +42,7 @@ int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
         rc = skl_fail_errno(err, errno, "making '%s'", spool_dir.p);
     if (rc < 0) {
         skl_registry_free(e->registry);
+        skl_rest_free(e->rest);
         skl_store_close(e->store);
         free(e);
         return rc;
@@ -49,6 +51,7 @@ int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
         .loop = loop,
         .store = e->store,
         .spool_dir = spool_dir.p,
+        .agent_token = settings->agent_token,
         .warm_seconds = settings->warm_seconds,
         .agent_grace_ms = settings->agent_grace_ms,
         .will_restart = skl_flow_will_restart,
@@ -76,6 +79,7 @@ static void workers_closed(void *arg)
 
     skl_runtime_close(e->runtime);
     skl_registry_free(e->registry);
+    skl_rest_free(e->rest);
     skl_store_close(e->store);
     free(e);
     c->on_closed(c->arg);

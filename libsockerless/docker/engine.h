@@ -16,6 +16,7 @@ struct skl_engine_settings {
     bool fetch_image_config;     /* SOCKERLESS_FETCH_IMAGE_CONFIG */
     const char *registry_mirror; /* SOCKERLESS_REGISTRY_MIRROR; NULL: none */
     char *const *insecure_registries;
+    const char *agent_token;       /* one for all containers; NULL or "": one per run */
     unsigned warm_seconds;
     int64_t agent_grace_ms;
     unsigned max_workers;
@@ -26,6 +27,7 @@ struct skl_engine {
     struct skl_store *store;
     struct skl_runtime *runtime;
     struct skl_workers *workers;
+    struct skl_rest *rest; /* of the registry client */
     struct skl_registry *registry;
     const struct skl_backend *backend;
     void *backend_ctx;

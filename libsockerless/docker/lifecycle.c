@@ -121,9 +121,9 @@ struct skl_op *skl_flow_current(struct skl_flow *f)
 static void begin_next(void *arg)
 {
     static void (*const begin[])(struct skl_flow * f) = {
-        [SKL_OP_CREATE] = skl_flow_create,   [SKL_OP_START] = skl_flow_start,
-        [SKL_OP_STOP] = skl_flow_stop,       [SKL_OP_RESTART] = skl_flow_restart,
-        [SKL_OP_PAUSE] = skl_flow_pause,     [SKL_OP_REMOVE] = skl_flow_remove,
+        [SKL_OP_CREATE] = skl_flow_create, [SKL_OP_START] = skl_flow_start,
+        [SKL_OP_STOP] = skl_flow_stop,     [SKL_OP_RESTART] = skl_flow_restart,
+        [SKL_OP_PAUSE] = skl_flow_pause,   [SKL_OP_REMOVE] = skl_flow_remove,
     };
     struct skl_flow *f = arg;
     struct skl_op *op = skl_flow_current(f);
@@ -230,8 +230,8 @@ static void job_done(void *arg, bool canceled)
         skl_list_remove(&job->in_flow);
         job->done(f, job);
     } else if (job->rc < 0 && !canceled) {
-        skl_warn("lifecycle", "a call in the background failed", "container",
-                 job->snapshot->id, "error", job->err.msg, NULL);
+        skl_warn("lifecycle", "a call in the background failed", "container", job->snapshot->id,
+                 "error", job->err.msg, NULL);
     }
     skl_outcome_fini(&job->outcome);
     skl_snapshot_free(job->snapshot);

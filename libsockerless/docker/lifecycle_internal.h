@@ -9,16 +9,23 @@
 #include "base/map.h"
 #include "docker/lifecycle.h"
 
-enum skl_op_kind { SKL_OP_CREATE, SKL_OP_START, SKL_OP_STOP, SKL_OP_RESTART, SKL_OP_PAUSE, SKL_OP_REMOVE };
+enum skl_op_kind {
+    SKL_OP_CREATE,
+    SKL_OP_START,
+    SKL_OP_STOP,
+    SKL_OP_RESTART,
+    SKL_OP_PAUSE,
+    SKL_OP_REMOVE
+};
 
 struct skl_op {
     struct skl_list in_queue;
     enum skl_op_kind kind;
-    char *signal;          /* STOP, RESTART; NULL: the container's own */
+    char *signal; /* STOP, RESTART; NULL: the container's own */
     int timeout_s;
-    bool on;               /* PAUSE */
-    bool force, volumes;   /* REMOVE */
-    bool internal;         /* AutoRemove, restart policy: nobody waits for it */
+    bool on;             /* PAUSE */
+    bool force, volumes; /* REMOVE */
+    bool internal;       /* AutoRemove, restart policy: nobody waits for it */
     skl_lifecycle_cb *cb;
     void *arg;
 };
@@ -65,7 +72,7 @@ struct skl_flow {
     struct skl_timer *deadline;   /* of the step it is in */
     struct skl_waiter *exit_wait; /* stop, kill: for the end of the run */
     int64_t start_begun_ms;
-    int64_t platform_running_ms;  /* when the platform first said that the run runs; 0: not yet */
+    int64_t platform_running_ms; /* when the platform first said that the run runs; 0: not yet */
     bool kill_sent;
     bool stopped_by_platform;
 
@@ -76,7 +83,7 @@ struct skl_flow {
     struct skl_timer *restart; /* restart policy: until the next start */
     int64_t restart_delay_ms;
     unsigned remove_tries;
-    struct skl_error *failure;     /* of a start whose cloud resources are being removed */
+    struct skl_error *failure; /* of a start whose cloud resources are being removed */
 };
 
 struct skl_lifecycle {
@@ -87,7 +94,8 @@ struct skl_lifecycle {
 
 /* lifecycle.c */
 struct skl_flow *skl_flow_of(struct skl_engine *e, struct skl_container *c);
-struct skl_op *skl_flow_push(struct skl_flow *f, enum skl_op_kind kind, skl_lifecycle_cb *cb, void *arg);
+struct skl_op *skl_flow_push(struct skl_flow *f, enum skl_op_kind kind, skl_lifecycle_cb *cb,
+                             void *arg);
 struct skl_op *skl_flow_current(struct skl_flow *f);
 /* The current operation is over: its callback runs, the next one begins. The flow may be gone after. */
 void skl_flow_finish(struct skl_flow *f, const struct skl_error *err);
@@ -100,14 +108,15 @@ void skl_flow_apply_outcome(struct skl_flow *f, const struct skl_outcome *o);
 void skl_flow_forget_cloud(struct skl_flow *f); /* its cloud resources are gone */
 
 /* Where an operation begins, one file each. */
-void skl_flow_create(struct skl_flow *f);   /* lifecycle_start.c */
-void skl_flow_start(struct skl_flow *f);    /* lifecycle_start.c */
+void skl_flow_create(struct skl_flow *f);       /* lifecycle_start.c */
+void skl_flow_start(struct skl_flow *f);        /* lifecycle_start.c */
 void skl_flow_cancel_start(struct skl_flow *f); /* a forced remove does not wait for it */
-void skl_flow_stop(struct skl_flow *f);     /* lifecycle_stop.c */
-void skl_flow_restart(struct skl_flow *f);  /* lifecycle_stop.c */
-void skl_flow_kill_for_remove(struct skl_flow *f); /* lifecycle_stop.c: goes on in skl_flow_remove() */
-void skl_flow_pause(struct skl_flow *f);    /* lifecycle_stop.c */
-void skl_flow_remove(struct skl_flow *f);   /* lifecycle_remove.c */
+void skl_flow_stop(struct skl_flow *f);         /* lifecycle_stop.c */
+void skl_flow_restart(struct skl_flow *f);      /* lifecycle_stop.c */
+void skl_flow_kill_for_remove(
+    struct skl_flow *f);                  /* lifecycle_stop.c: goes on in skl_flow_remove() */
+void skl_flow_pause(struct skl_flow *f);  /* lifecycle_stop.c */
+void skl_flow_remove(struct skl_flow *f); /* lifecycle_remove.c */
 
 /* lifecycle_watch.c: asks the platform again and again, at a pace that fits. */
 void skl_flow_watch(struct skl_flow *f);

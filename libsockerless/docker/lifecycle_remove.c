@@ -127,8 +127,7 @@ void skl_flow_remove(struct skl_flow *f)
     }
     skl_timer_cancel(&f->restart);
     skl_flow_unwatch(f);
-    if (c->state != SKL_CONTAINER_REMOVING &&
-        skl_container_removing(e->store, c, &err) < 0) {
+    if (c->state != SKL_CONTAINER_REMOVING && skl_container_removing(e->store, c, &err) < 0) {
         skl_flow_finish(f, &err);
         return;
     }

@@ -101,8 +101,8 @@ static void start_failed(struct skl_flow *f, int code, const struct skl_error *w
     skl_workload_shutdown(w);
     if (f->c->state == SKL_CONTAINER_STARTING &&
         skl_container_start_failed(e->store, f->c, code, copy.msg, &err) < 0)
-        skl_err("lifecycle", "a failed start could not be recorded", "container", f->c->id,
-                "error", err.msg, NULL);
+        skl_err("lifecycle", "a failed start could not be recorded", "container", f->c->id, "error",
+                err.msg, NULL);
     if (f->c->spec.auto_remove) {
         struct skl_op *op = skl_flow_push(f, SKL_OP_REMOVE, NULL, NULL);
 
@@ -261,9 +261,8 @@ static void start_cold(struct skl_flow *f)
 
     skl_workload_shutdown(w);
     /* An early backend gave its workload the token at create: a new one would lock the agent out. */
-    if ((e->backend->container_create && f->c->token
-             ? (skl_workload_resume(w), 0)
-             : skl_workload_prepare(w, &err)) < 0 ||
+    if ((e->backend->container_create && f->c->token ? (skl_workload_resume(w), 0)
+                                                     : skl_workload_prepare(w, &err)) < 0 ||
         record_plan(f, &err) < 0) {
         start_failed(f, 128, &err, false);
         return;
@@ -303,8 +302,7 @@ void skl_flow_start(struct skl_flow *f)
         return;
     case SKL_CONTAINER_REMOVING:
     case SKL_CONTAINER_DEAD:
-        skl_fail(&err, SKL_E_CONFLICT,
-                 "container is marked for removal and cannot be started");
+        skl_fail(&err, SKL_E_CONFLICT, "container is marked for removal and cannot be started");
         skl_flow_finish(f, &err);
         return;
     case SKL_CONTAINER_CREATED:

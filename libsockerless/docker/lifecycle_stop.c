@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "docker/lifecycle_internal.h"
 
-#define AFTER_KILL_MS 10000 /* SIGKILL was sent: how long the agent has to say so */
+#define AFTER_KILL_MS          10000 /* SIGKILL was sent: how long the agent has to say so */
 #define DEFAULT_STOP_TIMEOUT_S 10
 
 static bool is_live(const struct skl_container *c)
@@ -87,11 +87,11 @@ static void platform_stopped(struct skl_flow *f, struct skl_job *job)
         skl_flow_finish(f, &job->err);
         return;
     }
-    skl_workload_ended(skl_workload_of(f->l->e->runtime, f->c),
-                       &(struct skl_end){.rank = SKL_END_PLATFORM,
-                                         .code = job->status.has_exit_code ? job->status.exit_code
-                                                                          : 137,
-                                         .finished_ns = job->status.ended_ns});
+    skl_workload_ended(
+        skl_workload_of(f->l->e->runtime, f->c),
+        &(struct skl_end){.rank = SKL_END_PLATFORM,
+                          .code = job->status.has_exit_code ? job->status.exit_code : 137,
+                          .finished_ns = job->status.ended_ns});
 }
 
 static void stop_platform(struct skl_flow *f)
@@ -158,8 +158,8 @@ static void stop_run(struct skl_flow *f)
         return;
     }
     if (timeout_s == INT_MIN)
-        timeout_s = f->c->spec.stop_timeout_s >= 0 ? f->c->spec.stop_timeout_s
-                                                   : DEFAULT_STOP_TIMEOUT_S;
+        timeout_s =
+            f->c->spec.stop_timeout_s >= 0 ? f->c->spec.stop_timeout_s : DEFAULT_STOP_TIMEOUT_S;
     skl_container_set_manual_stop(f->l->e->store, f->c, true);
     await_exit(f);
     signal_event(f, signo);

@@ -2,9 +2,10 @@
 #include "base/log.h"
 #include "docker/lifecycle_internal.h"
 
-#define RESTART_FIRST_MS  100
-#define RESTART_MAX_MS    60000
-#define RESTART_RESET_NS  (10 * INT64_C(1000000000)) /* a run this long makes the delay short again */
+#define RESTART_FIRST_MS 100
+#define RESTART_MAX_MS   60000
+#define RESTART_RESET_NS                                                                           \
+    (10 * INT64_C(1000000000)) /* a run this long makes the delay short again */
 
 static bool is_live(const struct skl_container *c)
 {
@@ -13,8 +14,7 @@ static bool is_live(const struct skl_container *c)
 
 static bool agent_is_up(struct skl_flow *f)
 {
-    struct skl_session *s =
-        skl_workload_session(skl_workload_of(f->l->e->runtime, f->c));
+    struct skl_session *s = skl_workload_session(skl_workload_of(f->l->e->runtime, f->c));
 
     return s && skl_session_is_up(s);
 }
@@ -150,8 +150,8 @@ void skl_flow_on_agent_lost(void *engine, struct skl_container *c)
     struct skl_engine *e = engine;
     struct skl_flow *f = skl_flow_of(e, c);
 
-    skl_warn("lifecycle", "the agent is lost; the platform is asked what became of it",
-             "container", c->id, NULL);
+    skl_warn("lifecycle", "the agent is lost; the platform is asked what became of it", "container",
+             c->id, NULL);
     skl_timer_cancel(&f->poll);
     ask(f);
 }

@@ -128,7 +128,9 @@ int skl_workload_prepare(struct skl_workload *w, struct skl_error *err)
     int rc;
 
     skl_random_hex(token, 64);
-    rc = skl_container_set_agent(w->rt->config.store, w->c, token, NULL, err);
+    rc = skl_container_set_agent(
+        w->rt->config.store, w->c,
+        skl_str_empty(w->rt->config.agent_token) ? token : w->rt->config.agent_token, NULL, err);
     if (rc < 0)
         return rc;
     /* An agent of an earlier run that is still about has the old token: it is refused from here on. */

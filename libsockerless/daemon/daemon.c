@@ -1,0 +1,409 @@
+/* The way up: settings, store, listeners, READY. The way down (SIGTERM, SIGINT): no new connections, answers are
+ * finished, workloads run on; the next start takes them over. */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/registry.h"
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "daemon/notify.h"
+#include "daemon/settings.h"
+#include "driver/workload.h"
+
+#define DEFAULT_HOST     "unix:///run/sockerless/docker.sock"
+#define DOCKER_PORT      2375
+#define MAX_LISTENERS    16
+#define CLOSE_GRACE_MS   3000
+#define EXIT_BAD_SETTING 2
+
+struct daemon {
+    const struct skl_daemon_backend *b;
+    struct skl_daemon_settings settings;
+    struct skl_option_table tables[2];
+    uv_loop_t loop;
+    struct skl_backend backend;
+    void *ctx;
+    struct skl_engine *engine;
+    struct skl_http_server *api, *agents;
+    struct skl_listener *listeners[MAX_LISTENERS + 1];
+    size_t n_listeners;
+    uv_signal_t term, intr;
+    unsigned closing_parts;
+    bool closing;
+};
+
+static const char *get_env(const char *name)
+{
+    return getenv(name);
+}
+
+/* -- settings */
+
+static int load(struct daemon *d, char **argv, struct skl_error *err)
+{
+    int rc;
+
+    d->tables[0] = (struct skl_option_table){"Options", skl_daemon_options,
+                                             skl_daemon_options_count, &d->settings};
+    d->tables[1] =
+        (struct skl_option_table){d->b->title, d->b->options, d->b->n_options, d->b->config};
+    /* --help and --version work without any setting. */
+    for (char **p = argv; *p; p++) {
+        d->settings.help |= skl_streq(*p, "--help");
+        d->settings.version |= skl_streq(*p, "--version");
+    }
+    if (d->settings.help || d->settings.version)
+        return 0;
+    rc = skl_options_load(d->tables, 2, get_env, argv, err);
+    if (rc < 0)
+        return rc;
+    if (!d->settings.hosts)
+        skl_strv_push(&d->settings.hosts, DEFAULT_HOST);
+    return d->b->check(d->b->config, err);
+}
+
+static int check_hosts(const struct daemon *d, struct skl_error *err)
+{
+    const struct skl_daemon_settings *s = &d->settings;
+    bool tls = !skl_str_empty(s->tls_cert);
+
+    if (tls != !skl_str_empty(s->tls_key))
+        return skl_fail(err, SKL_E_INVALID, "--tlscert and --tlskey go together");
+    if (s->tls_verify && (!tls || skl_str_empty(s->tls_ca)))
+        return skl_fail(err, SKL_E_INVALID,
+                        "--tlsverify needs --tlscacert, --tlscert and --tlskey");
+    if (skl_strv_len(s->hosts) > MAX_LISTENERS)
+        return skl_fail(err, SKL_E_INVALID, "-H: at most %d", MAX_LISTENERS);
+    for (char **p = s->hosts; *p; p++) {
+        struct skl_address a;
+        int rc = skl_streq(*p, "fd://") ? 0 : skl_address_parse(*p, DOCKER_PORT, &a, err);
+
+        if (rc < 0)
+            return skl_wrap(err, rc, "-H '%s'", *p);
+        if (!skl_streq(*p, "fd://") && !skl_address_is_loopback(&a) && !tls && !s->insecure_tcp)
+            return skl_fail(err, SKL_E_INVALID,
+                            "-H '%s': whoever reaches this address controls the daemon: use "
+                            "--tlsverify with certificates, a loopback address, or accept it with "
+                            "--insecure-tcp",
+                            *p);
+    }
+    return 0;
+}
+
+/* -- listeners */
+
+static void api_accept(void *arg, struct skl_stream *own_stream)
+{
+    skl_http_server_add(((struct daemon *)arg)->api, own_stream);
+}
+
+static void agent_accept(void *arg, struct skl_stream *own_stream)
+{
+    skl_http_server_add(((struct daemon *)arg)->agents, own_stream);
+}
+
+static void agent_handle(void *arg, struct skl_http *x)
+{
+    struct daemon *d = arg;
+
+    skl_agents_accept(skl_runtime_agents(d->engine->runtime), x);
+}
+
+static int listen_at(struct daemon *d, const struct skl_address *at, struct skl_tls *tls,
+                     skl_accept_cb *cb, struct skl_error *err)
+{
+    struct skl_listener *l;
+    char name[400];
+    int rc =
+        skl_listener_open(&d->loop, at, at->kind == SKL_ADDRESS_UNIX ? NULL : tls, cb, d, &l, err);
+
+    if (rc < 0)
+        return rc;
+    d->listeners[d->n_listeners++] = l;
+    skl_address_format(skl_listener_address(l), name, sizeof(name));
+    skl_info("daemon", cb == api_accept ? "Docker API" : "agents", "address", name, NULL);
+    return 0;
+}
+
+/* The folder of the default socket does not exist on a fresh machine. */
+static void make_socket_dir(const struct skl_address *a)
+{
+    char dir[sizeof(a->path)];
+    char *slash;
+
+    snprintf(dir, sizeof(dir), "%s", a->path);
+    slash = strrchr(dir, '/');
+    if (!slash || slash == dir)
+        return;
+    *slash = '\0';
+    (void)mkdir(dir, 0755); /* there already, or the listener tells what is wrong */
+}
+
+static int listen_api(struct daemon *d, struct skl_error *err)
+{
+    const struct skl_daemon_settings *s = &d->settings;
+    int n_fds = skl_notify_listen_fds(getenv("LISTEN_PID"), getenv("LISTEN_FDS"));
+    struct skl_tls *tls = NULL;
+    int rc = 0;
+
+    if (!skl_str_empty(s->tls_cert)) {
+        rc = skl_tls_new(&(struct skl_tls_config){.server = true,
+                                                  .cert_file = s->tls_cert,
+                                                  .key_file = s->tls_key,
+                                                  .ca_file = s->tls_verify ? s->tls_ca : NULL,
+                                                  .require_peer_cert = s->tls_verify},
+                         &tls, err);
+        if (rc < 0)
+            return rc;
+    }
+    for (int fd = 3; rc == 0 && fd < 3 + n_fds && d->n_listeners < MAX_LISTENERS; fd++)
+        rc = listen_at(d, &(struct skl_address){.kind = SKL_ADDRESS_FD, .fd = fd}, tls, api_accept,
+                       err);
+    for (char **p = s->hosts; rc == 0 && *p && d->n_listeners < MAX_LISTENERS; p++) {
+        struct skl_address a;
+
+        if (skl_streq(*p, "fd://") || (n_fds > 0 && skl_streq(*p, DEFAULT_HOST)))
+            continue; /* the service manager opened it */
+        rc = skl_address_parse(*p, DOCKER_PORT, &a, err);
+        if (rc == 0 && a.kind == SKL_ADDRESS_UNIX)
+            make_socket_dir(&a);
+        if (rc == 0)
+            rc = listen_at(d, &a, tls, api_accept, err);
+    }
+    skl_tls_unref(tls);
+    return rc;
+}
+
+/* Without --agent-listen: the port of the callback URL, on all addresses. */
+static int agent_address(const struct daemon *d, struct skl_address *ret, bool *wanted,
+                         struct skl_error *err)
+{
+    const char *url = d->b->callback_url(d->b->config);
+    struct skl_str rest, host;
+    struct skl_address a;
+    char text[300];
+    int rc;
+
+    *wanted = !skl_str_empty(url) || !skl_str_empty(d->settings.agent_listen);
+    if (!*wanted)
+        return 0;
+    if (!skl_str_empty(d->settings.agent_listen)) {
+        rc = skl_address_parse(d->settings.agent_listen, 9110, ret, err);
+        return rc < 0 ? skl_wrap(err, rc, "--agent-listen") : 0;
+    }
+    host = skl_str(url);
+    rest = skl_str(strstr(url, "://") ? strstr(url, "://") + 3 : url);
+    host = skl_str_cut(rest, '/', &rest);
+    snprintf(text, sizeof(text), "tcp://" SKL_STR_FMT, SKL_STR_ARG(host));
+    rc = skl_address_parse(text, skl_str_istarts(skl_str(url), "https") ? 443 : 80, &a, err);
+    if (rc < 0)
+        return skl_wrap(err, rc, "SOCKERLESS_CALLBACK_URL");
+    *ret = (struct skl_address){.kind = SKL_ADDRESS_TCP, .port = a.port};
+    if (skl_address_is_loopback(&a))
+        snprintf(ret->host, sizeof(ret->host), "%s", a.host);
+    return 0;
+}
+
+static int listen_agents(struct daemon *d, struct skl_error *err)
+{
+    const struct skl_daemon_settings *s = &d->settings;
+    struct skl_tls *tls = NULL;
+    struct skl_address at;
+    bool wanted;
+    int rc = agent_address(d, &at, &wanted, err);
+
+    if (rc < 0 || !wanted)
+        return rc;
+    if (!skl_str_empty(s->agent_tls_cert))
+        rc = skl_tls_new(&(struct skl_tls_config){.server = true,
+                                                  .cert_file = s->agent_tls_cert,
+                                                  .key_file = s->agent_tls_key},
+                         &tls, err);
+    if (rc == 0)
+        rc = listen_at(d, &at, tls, agent_accept, err);
+    skl_tls_unref(tls);
+    return rc;
+}
+
+static void make_servers(struct daemon *d)
+{
+    d->api = skl_http_server_new(&d->loop, &(struct skl_http_server_config){
+                                               .handler = skl_docker_handle,
+                                               .arg = d->engine,
+                                               .extra_headers = skl_docker_headers,
+                                               .error_body = skl_docker_error_body,
+                                           });
+    d->agents = skl_http_server_new(&d->loop, &(struct skl_http_server_config){
+                                                  .handler = agent_handle,
+                                                  .arg = d,
+                                              });
+}
+
+/* -- the way down */
+
+static void part_closed(void *arg)
+{
+    struct daemon *d = arg;
+
+    if (--d->closing_parts == 0)
+        uv_stop(&d->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int signo)
+{
+    struct daemon *d = handle->data;
+
+    if (d->closing)
+        return;
+    d->closing = true;
+    skl_info("daemon", "shutting down; workloads run on", NULL);
+    skl_notify(getenv("NOTIFY_SOCKET"), "STOPPING=1");
+    for (size_t i = 0; i < d->n_listeners; i++)
+        skl_listener_close(d->listeners[i]);
+    d->closing_parts = 3;
+    skl_http_server_close(d->api, CLOSE_GRACE_MS, part_closed, d);
+    skl_http_server_close(d->agents, CLOSE_GRACE_MS, part_closed, d);
+    skl_engine_close(d->engine, part_closed, d);
+}
+
+/* -- the way up */
+
+/* 10,000 containers with an agent and a client each need three descriptors each. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        skl_warn("daemon", "the limit of open files could not be raised", NULL);
+}
+
+static int write_pidfile(const char *path, struct skl_error *err)
+{
+    char text[32];
+    int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    bool ok = fd >= 0 && write(fd, text, (size_t)n) == n;
+    int errnum = errno;
+
+    if (fd >= 0)
+        close(fd);
+    return ok ? 0 : skl_fail_errno(err, errnum, "--pidfile '%s'", path);
+}
+
+static int open_engine(struct daemon *d, struct skl_error *err)
+{
+    const struct skl_daemon_settings *s = &d->settings;
+    static char name[256];
+    const struct skl_engine_settings settings = {
+        .state_dir = s->state_dir,
+        .name = name,
+        .fetch_image_config = s->fetch_image_config,
+        .registry_mirror = skl_str_empty(s->registry_mirror) ? NULL : s->registry_mirror,
+        .insecure_registries = s->insecure_registries,
+        .warm_seconds = (unsigned)s->warm_seconds,
+        .agent_grace_ms = s->agent_grace_s * 1000,
+        .agent_token = d->b->agent_token(d->b->config),
+        .max_workers = (unsigned)s->max_workers,
+    };
+
+    if (gethostname(name, sizeof(name) - 1) < 0)
+        snprintf(name, sizeof(name), "sockerless");
+    return skl_engine_open(&d->loop, &settings, &d->backend, d->ctx, &d->engine, err);
+}
+
+static int start(struct daemon *d, struct skl_error *err)
+{
+    int rc = d->b->open(d->b->config, &d->ctx, &d->backend, err);
+
+    if (rc == 0)
+        rc = open_engine(d, err);
+    if (rc < 0)
+        return rc;
+    make_servers(d);
+    rc = listen_agents(d, err);
+    if (rc == 0)
+        rc = listen_api(d, err);
+    if (rc == 0 && !skl_str_empty(d->settings.pidfile))
+        rc = write_pidfile(d->settings.pidfile, err);
+    return rc;
+}
+
+static int run(struct daemon *d)
+{
+    struct skl_error err;
+    enum skl_log_level level = SKL_LOG_INFO;
+
+    (void)skl_log_level_parse(d->settings.log_level, &level); /* checked by its row */
+    skl_log_setup(level, skl_streq(d->settings.log_format, "json"), STDERR_FILENO);
+    signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+    uv_loop_init(&d->loop);
+    if (start(d, &err) < 0) {
+        fprintf(stderr, "%s: %s\n", d->b->program, err.msg);
+        return 1;
+    }
+    uv_signal_init(&d->loop, &d->term);
+    uv_signal_init(&d->loop, &d->intr);
+    d->term.data = d->intr.data = d;
+    uv_signal_start(&d->term, on_signal, SIGTERM);
+    uv_signal_start(&d->intr, on_signal, SIGINT);
+    skl_notify(getenv("NOTIFY_SOCKET"), "READY=1");
+    skl_info("daemon", "ready", "version", SKL_VERSION, "backend", d->backend.name, NULL);
+    uv_run(&d->loop, UV_RUN_DEFAULT);
+    if (!skl_str_empty(d->settings.pidfile))
+        (void)unlink(d->settings.pidfile); /* somebody tidied it away: fine */
+    d->b->close(d->ctx);
+    skl_info("daemon", "ended", NULL);
+    return 0;
+}
+
+static int print_and_exit(struct daemon *d)
+{
+    SKL_AUTO_BUF struct skl_buf out;
+
+    skl_buf_init(&out, SKL_MIB);
+    if (d->settings.version) {
+        skl_buf_addf(&out, "%s %s\n", d->b->program, SKL_VERSION);
+    } else if (d->settings.help) {
+        skl_buf_addf(&out,
+                     "Usage: %s [option]...\nThe Docker Engine API, with containers on %s.\n\n",
+                     d->b->program, d->b->title);
+        skl_options_help(d->tables, 2, &out);
+    } else {
+        skl_options_print(d->tables, 2, &out);
+        skl_buf_adds(&out, "configuration ok\n");
+    }
+    fputs(out.p, stdout);
+    return 0;
+}
+
+int skl_daemon_main(const struct skl_daemon_backend *backend, int argc, char **argv)
+{
+    static struct daemon d; /* handles live in it until the process ends */
+    struct skl_error err;
+    int code;
+
+    d.b = backend;
+    if (load(&d, argv + 1, &err) < 0 ||
+        (!d.settings.help && !d.settings.version && check_hosts(&d, &err) < 0)) {
+        fprintf(stderr, "%s: %s\n", backend->program, err.msg);
+        return EXIT_BAD_SETTING;
+    }
+    if (d.settings.help || d.settings.version || d.settings.check_config)
+        code = print_and_exit(&d);
+    else
+        code = run(&d);
+    skl_options_fini(d.tables, 2);
+    return code;
+}

@@ -1,0 +1,24 @@
+/* settings - the options that every backend has: listeners, state, logging. */
+#ifndef SKL_DAEMON_SETTINGS_H
+#define SKL_DAEMON_SETTINGS_H
+
+#include "base/option.h"
+
+struct skl_daemon_settings {
+    char **hosts;
+    bool tls_verify, insecure_tcp;
+    char *tls_ca, *tls_cert, *tls_key;
+    char *agent_listen, *agent_tls_cert, *agent_tls_key;
+    char *state_dir, *pidfile;
+    char *log_level, *log_format;
+    bool check_config, version, help;
+    bool fetch_image_config;
+    char *registry_mirror;
+    char **insecure_registries;
+    int64_t warm_seconds, agent_grace_s, max_workers;
+};
+
+extern const struct skl_option skl_daemon_options[];
+extern const size_t skl_daemon_options_count;
+
+#endif
