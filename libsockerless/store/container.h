@@ -126,6 +126,9 @@ struct skl_container {
 };
 
 const char *skl_container_state_name(enum skl_container_state s);
+/* What a user is told: STARTING shows as what it was before. */
+enum skl_container_state skl_container_shown_state(const struct skl_container *c);
+bool skl_container_move_is_allowed(enum skl_container_state from, enum skl_container_state to);
 bool skl_container_is_running(const struct skl_container *c); /* running, paused or restarting */
 
 /* -- finding. Name with or without '/'; full id, exact name, then id prefix (Docker's order). */

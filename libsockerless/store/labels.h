@@ -10,6 +10,7 @@ struct skl_labels {
 };
 
 void skl_labels_set(struct skl_labels *l, const char *name, const char *value);
+void skl_labels_remove(struct skl_labels *l, const char *name);           /* fine if absent */
 const char *skl_labels_get(const struct skl_labels *l, const char *name); /* NULL if absent */
 size_t skl_labels_count(const struct skl_labels *l);
 void skl_labels_copy(struct skl_labels *to, const struct skl_labels *from);
