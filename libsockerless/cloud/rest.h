@@ -56,6 +56,7 @@ struct skl_rest_request {
     size_t max_body;            /* of the answer; 0: SKL_MAX_CLOUD_BODY */
     bool idempotent;            /* GET, HEAD, PUT, DELETE are anyway */
     bool no_retry;              /* one attempt */
+    bool no_connect_retry;      /* no connection: say so at once */
     bool no_proxy;              /* managed identity: never through a proxy */
     bool insecure_tls;          /* registries the operator named only */
     const atomic_bool *cancel;  /* may be NULL; true ends waits and transfers within 100 ms */
@@ -88,6 +89,8 @@ const char *skl_rest_response_header(const struct skl_rest_response *r, const ch
 bool skl_url_same_origin(const char *a, const char *b);
 /* A Retry-After value in ms from wall_ns: seconds or an HTTP date (past: 0); -1 if it is neither. */
 int64_t skl_retry_after_parse(struct skl_str value, int64_t wall_ns);
+/* A delay of ours (not the cloud's), scaled by the settings' delay_percent. */
+int64_t skl_rest_scale_ms(const struct skl_rest *r, int64_t ms);
 /* Sleeps; ends early with CANCELED or, when the deadline (0: none) comes first, TIMEOUT. */
 int skl_cloud_sleep(int64_t ms, int64_t deadline_ms, const atomic_bool *cancel,
                     struct skl_error *err);
