@@ -1,8 +1,9 @@
 /* http_internal - what the files of the HTTP server share; nobody else includes it.
  *
- * http_server.c  connections: their states, their deadlines, their end
- * http_request.c the head by llhttp, limits and checks
- * http_answer.c  what is written
+ * http_server.c   connections: their states, their deadlines, their end
+ * http_request.c  the head by llhttp, limits and checks
+ * http_exchange.c what the handler asks and orders
+ * http_answer.c   what is written
  */
 #ifndef SKL_NET_HTTP_INTERNAL_H
 #define SKL_NET_HTTP_INTERNAL_H

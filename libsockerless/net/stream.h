@@ -7,7 +7,9 @@
  * Limits  the writer looks at skl_stream_queued(): at SKL_STREAM_HIGH_WATER it stops its source and
  *         goes on in on_drain (called when the queue falls below SKL_STREAM_LOW_WATER)
  * Rules   no callback runs before the call that armed it returns; none runs after skl_stream_close();
- *         closing inside any callback is allowed
+ *         closing inside any callback is allowed. A new owner (set_events) is told again of an end
+ *         or failure that the earlier one saw. SIGPIPE is ignored in the process from the first
+ *         stream on: who starts programs without uv_spawn() sets it back in the child.
  */
 #ifndef SKL_NET_STREAM_H
 #define SKL_NET_STREAM_H

@@ -93,9 +93,6 @@ void stream_tls_writev(struct skl_stream *s, const struct skl_str *parts, size_t
 {
     struct stream_tls *t = s->tls;
     char joined[1024];
-    size_t total = 0;
-    for (size_t i = 0; i < count; i++)
-        total += parts[i].n;
     if (!t->ready) {
         for (size_t i = 0; i < count; i++)
             skl_buf_addstr(&t->early, parts[i]);
