@@ -38,9 +38,11 @@ void skl_link_close(struct skl_link *l); /* drops transport and kept frames; NUL
 void skl_link_attach(struct skl_link *l, struct skl_ws *own_ws);
 /* After the exchange of HELLO and WELCOME: forget what the peer has, send the rest again. */
 int skl_link_resume(struct skl_link *l, uint64_t peer_received, struct skl_error *err);
-/* New numbering: kept frames, streams and credits are dropped. */
+/* Drops the connection; on_down follows at once. Kept frames stay. */
+void skl_link_disconnect(struct skl_link *l);
+/* New numbering: kept frames, streams and credits are dropped. skl_link_resume() with 0 begins it. */
 void skl_link_reset(struct skl_link *l);
-bool skl_link_is_up(const struct skl_link *l);
+bool skl_link_is_up(const struct skl_link *l);        /* connected, and greeted */
 uint64_t skl_link_received(const struct skl_link *l); /* for HELLO and WELCOME */
 
 /* Numbered and kept until confirmed. Data frames (STDIN, STDOUT, STDERR, TUNNEL_DATA) use credit: the
