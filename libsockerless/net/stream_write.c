@@ -228,8 +228,8 @@ void stream_try_shutdown(struct skl_stream *s)
             s->raw_reading = false;
             uv_close(&s->uv.handle, stream_handle_closed);
         }
-        if (s->lingering)
-            stream_schedule(s);
+        if (s->lingering && s->is_fifo)
+            skl_stream_close(s); /* nothing comes back through a pipe */
     }
 }
 

@@ -1,4 +1,4 @@
-/* bench_http - an HTTP server with GET /_ping, and /bytes?N to measure streaming; for wrk and curl.
+/* bench_http - an HTTP server with GET /_ping, GET /bytes?N and POST /sink; for wrk and curl.
  *
  *     bench_http [ADDRESS]     default tcp://127.0.0.1:0; prints the address it listens on
  */
@@ -28,8 +28,19 @@ static void flow_go_on(void *owner)
         skl_http_end(f->x);
 }
 
+static void sink_data(void *arg, const uint8_t *p, size_t n)
+{
+}
+
+static void sink_done(void *arg, const struct skl_error *err)
+{
+    if (!err)
+        skl_http_answer(arg, 200, NULL, NULL, SKL_STR("read\n"));
+}
+
 static void handle(void *arg, struct skl_http *x)
 {
+    static const struct skl_http_body_events sink = {sink_data, sink_done};
     struct skl_str path = skl_http_path(x);
     if (skl_str_eqz(path, "/_ping")) {
         skl_http_answer(x, 200, "text/plain; charset=utf-8", NULL, SKL_STR("OK"));
@@ -41,6 +52,8 @@ static void handle(void *arg, struct skl_http *x)
         skl_http_on_drain(x, flow_go_on);
         skl_http_begin(x, 200, "application/octet-stream", NULL);
         flow_go_on(f);
+    } else if (skl_str_eqz(path, "/sink")) {
+        skl_http_stream_body(x, &sink, x);
     } else {
         skl_http_answer(x, 404, "text/plain", NULL, SKL_STR("not found\n"));
     }

@@ -519,6 +519,33 @@ START_TEST(graceful_close_has_a_deadline)
 }
 END_TEST
 
+START_TEST(a_terminal_ends_when_its_last_user_goes)
+{
+    struct net_seen seen;
+    net_begin();
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    ck_assert_int_ge(master, 0);
+    ck_assert_int_eq(grantpt(master) + unlockpt(master), 0);
+    int user = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    ck_assert_int_ge(user, 0);
+    struct skl_stream *s = net_stream(master);
+    net_watch(s, &seen);
+    skl_stream_read_start(s);
+    ck_assert_int_eq(write(user, "out\n", 4), 4);
+    net_until(seen.data.n == 5);
+    ck_assert_str_eq(seen.data.p, "out\r\n");
+    skl_stream_write(s, "in\n", 3);
+    char line[8];
+    ck_assert_int_eq(read(user, line, sizeof(line)), 3);
+    close(user);
+    net_until(seen.eofs == 1);
+    ck_assert_int_eq(seen.closes, 0);
+    skl_stream_close(s);
+    skl_buf_fini(&seen.data);
+    net_end();
+}
+END_TEST
+
 START_TEST(pipes_end_by_closing)
 {
     int fds[2];
@@ -534,6 +561,18 @@ START_TEST(pipes_end_by_closing)
     net_until(in.eofs == 1);
     ck_assert_str_eq(in.data.p, "piped");
     skl_stream_close(w);
+    skl_stream_close(r);
+    skl_buf_fini(&in.data);
+    /* The same by a graceful close, which has nothing to wait for. */
+    ck_assert_int_eq(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+    r = net_stream(fds[0]);
+    w = net_stream(fds[1]);
+    net_watch(r, &in);
+    skl_stream_read_start(r);
+    skl_stream_write(w, "last", 4);
+    skl_stream_close_gracefully(w, 3600 * 1000);
+    net_until(in.eofs == 1);
+    ck_assert_str_eq(in.data.p, "last");
     skl_stream_close(r);
     skl_buf_fini(&in.data);
     net_end();
@@ -567,6 +606,7 @@ int main(void)
     tcase_add_test(t, closing_drops_what_is_queued);
     tcase_add_test(t, graceful_close_delivers_and_drops_input);
     tcase_add_test(t, graceful_close_has_a_deadline);
+    tcase_add_test(t, a_terminal_ends_when_its_last_user_goes);
     tcase_add_test(t, pipes_end_by_closing);
     suite_add_tcase(s, t);
     SRunner *sr = srunner_create(s);
