@@ -123,6 +123,7 @@ static void drop(struct skl_store *s, struct skl_exec *x)
         skl_warn("exec", "an old record stays", "exec", x->id, "error", err.msg, NULL);
     skl_map_remove(&s->execs_by_id, skl_str(x->id));
     skl_list_remove(&x->in_store);
+    x->dropped = true;
     if (!x->live)
         skl_exec_free(x);
 }

@@ -16,6 +16,7 @@ struct skl_exec {
     bool started, running, has_exit_code;
     int exit_code, pid;
     int64_t ended_ns;
+    bool dropped; /* no longer in the store; whoever holds `live` frees it */
     void *live; /* docker/: the running exec's streams; not owned here */
     struct skl_list in_store;
 };
