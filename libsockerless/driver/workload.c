@@ -142,8 +142,12 @@ int skl_workload_prepare(struct skl_workload *w, struct skl_error *err)
 
 void skl_workload_resume(struct skl_workload *w)
 {
+    struct skl_error err;
+
     if (!w->c->token)
         return;
+    if (w->c->state != SKL_CONTAINER_EXITED)
+        (void)skl_spool_begin_run(skl_workload_spool(w), w->c->run, &err); /* memory only */
     skl_agents_prepare(w->rt->agents, w->c->id, w->c->token, w);
     if (w->c->agent_address)
         skl_agents_dial(w->rt->agents, w->c->id, w->c->agent_address, w->rt->config.agent_grace_ms);
