@@ -122,7 +122,7 @@ static void add_mount(struct skl_json *j, const char *volume, const char *path)
 static void add_mounts(struct skl_json *j, const struct skl_aca *aca,
                        const struct skl_container_snapshot *c)
 {
-    char name[16];
+    char name[24];
 
     skl_json_array(j, "volumeMounts");
     if (aca->agent != SKL_ACA_AGENT_NONE)
