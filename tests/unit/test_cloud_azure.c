@@ -1,6 +1,10 @@
 /* Azure: credentials and their cache, ARM errors, long-running operations, lists, log queries. */
 #include <check.h>
 #include <fcntl.h>
+#include <mbedtls/md.h>
+#include <mbedtls/pk.h>
+#include <mbedtls/rsa.h>
+#include <mbedtls/x509_crt.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +13,8 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/encode.h"
+#include "base/id.h"
 #include "base/json_read.h"
 #include "cloud/azure/azure.h"
 #include "http_stub.h"
@@ -134,16 +140,24 @@ START_TEST(only_the_token_that_failed_is_dropped)
 }
 END_TEST
 
-START_TEST(a_token_near_its_end_is_refreshed_and_served_when_that_fails)
+/* The one case that needs time to pass: a token of 3 s is asked for anew after half of them. */
+START_TEST(an_early_refresh_that_fails_serves_the_old_token)
 {
-    /* 1 s of life: half of it is "early". */
+    int64_t end = skl_mono_ms() + 10000;
+
     stub_rule(server, "POST", TOKEN_PATH, 1, 200, NULL,
-              "{\"access_token\":\"tok-1\",\"expires_in\":20}");
+              "{\"access_token\":\"tok-1\",\"expires_in\":3}");
     stub_rule(server, "POST", TOKEN_PATH, 0, 400, NULL, "{\"error\":\"invalid_client\"}");
     open_azure();
     expect_token("tok-1");
-    expect_token("tok-1"); /* 20 s left, not before 10 s */
+    expect_token("tok-1");
     ck_assert_uint_eq(stub_count(server, "POST", TOKEN_PATH), 1);
+    while (stub_count(server, "POST", TOKEN_PATH) == 1 && skl_mono_ms() < end) {
+        expect_token("tok-1");
+        (void)skl_cloud_sleep(5, 0, NULL, NULL);
+    }
+    expect_token("tok-1"); /* and not asked for again at once */
+    ck_assert_uint_eq(stub_count(server, "POST", TOKEN_PATH), 2);
 }
 END_TEST
 
@@ -233,6 +247,122 @@ START_TEST(nothing_configured_says_what_to_set)
     ck_assert_ptr_nonnull(strstr(err.msg, "no Azure credential is configured"));
     ck_assert_ptr_nonnull(strstr(err.msg, "AZURE_CLIENT_SECRET"));
     ck_assert_ptr_nonnull(strstr(err.msg, "az login"));
+}
+END_TEST
+
+/* A self-signed certificate and its key, as the PEM file that users have. */
+static int rng(void *arg, unsigned char *p, size_t n)
+{
+    skl_random(p, n);
+    return 0;
+}
+
+static void make_certificate(mbedtls_pk_context *key, struct skl_buf *pem)
+{
+    unsigned char text[8192];
+    mbedtls_x509write_cert crt;
+    mbedtls_mpi serial;
+
+    ck_assert_int_eq(mbedtls_pk_setup(key, mbedtls_pk_info_from_type(MBEDTLS_PK_RSA)), 0);
+    ck_assert_int_eq(mbedtls_rsa_gen_key(mbedtls_pk_rsa(*key), rng, NULL, 2048, 65537), 0);
+    mbedtls_x509write_crt_init(&crt);
+    mbedtls_mpi_init(&serial);
+    (void)mbedtls_mpi_lset(&serial, 1);
+    mbedtls_x509write_crt_set_subject_key(&crt, key);
+    mbedtls_x509write_crt_set_issuer_key(&crt, key);
+    ck_assert_int_eq(mbedtls_x509write_crt_set_subject_name(&crt, "CN=test"), 0);
+    ck_assert_int_eq(mbedtls_x509write_crt_set_issuer_name(&crt, "CN=test"), 0);
+    ck_assert_int_eq(mbedtls_x509write_crt_set_serial(&crt, &serial), 0);
+    ck_assert_int_eq(mbedtls_x509write_crt_set_validity(&crt, "20200101000000", "20990101000000"),
+                     0);
+    mbedtls_x509write_crt_set_md_alg(&crt, MBEDTLS_MD_SHA256);
+    ck_assert_int_eq(mbedtls_x509write_crt_pem(&crt, text, sizeof(text), rng, NULL), 0);
+    skl_buf_adds(pem, (char *)text);
+    mbedtls_mpi_free(&serial);
+    mbedtls_x509write_crt_free(&crt);
+}
+
+/* The n-th dot-separated part of a JWT, decoded. */
+static void jwt_part(struct skl_str jwt, int n, struct skl_buf *ret)
+{
+    struct skl_str part = {NULL, 0};
+
+    for (int i = 0; i <= n; i++)
+        part = skl_str_cut(jwt, '.', &jwt);
+    skl_buf_init(ret, 16384);
+    ck_assert(skl_base64_decode(ret, part));
+}
+
+static void check_claims(struct skl_str jwt)
+{
+    SKL_AUTO_BUF struct skl_buf header = {0}, claims = {0}, audience = {0};
+    SKL_AUTO_JSON cJSON *h = NULL, *c = NULL;
+
+    jwt_part(jwt, 0, &header);
+    jwt_part(jwt, 1, &claims);
+    ck_assert_int_eq(skl_json_parse(skl_buf_str(&header), &h, &err), 0);
+    ck_assert_int_eq(skl_json_parse(skl_buf_str(&claims), &c, &err), 0);
+    skl_buf_init(&audience, 1000);
+    skl_buf_addf(&audience, "%s" TOKEN_PATH, stub_url(server));
+    ck_assert_str_eq(skl_json_get_str(h, "alg"), "PS256");
+    ck_assert_uint_eq(strlen(skl_json_get_str(h, "x5t#S256")), 43);
+    ck_assert_str_eq(skl_json_get_str(c, "aud"), audience.p);
+    ck_assert_str_eq(skl_json_get_str(c, "iss"), "c-1");
+    ck_assert_str_eq(skl_json_get_str(c, "sub"), "c-1");
+    ck_assert_uint_eq(strlen(skl_json_get_str(c, "jti")), 36);
+    ck_assert_int_gt(skl_json_get_int(c, "exp", 0), skl_wall_ns() / SKL_NS_PER_S);
+}
+
+START_TEST(a_certificate_signs_an_assertion_that_verifies)
+{
+    SKL_AUTO_BUF struct skl_buf pem = {0}, signature = {0};
+    unsigned char text[8192], hash[32];
+    mbedtls_pk_context key;
+    struct skl_str jwt;
+    const char *p;
+
+    skl_buf_init(&pem, 65536);
+    mbedtls_pk_init(&key);
+    make_certificate(&key, &pem);
+    ck_assert_int_eq(mbedtls_pk_write_key_pem(&key, text, sizeof(text)), 0);
+    skl_buf_adds(&pem, (char *)text);
+    write_file(pem.p, 0600);
+    settings.auth.client_secret = NULL;
+    settings.auth.certificate_path = file;
+    give_tokens();
+    open_azure();
+    expect_token("tok-1");
+    p = strstr(stub_request(server, "POST", TOKEN_PATH, 0), "&client_assertion=");
+    ck_assert_ptr_nonnull(p);
+    jwt = skl_str(p + strlen("&client_assertion="));
+    check_claims(jwt);
+    jwt_part(jwt, 2, &signature);
+    p = memrchr(jwt.p, '.', jwt.n);
+    ck_assert_int_eq(mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256),
+                                (const unsigned char *)jwt.p, (size_t)(p - jwt.p), hash),
+                     0);
+    mbedtls_pk_rsassa_pss_options pss = {MBEDTLS_MD_SHA256, 32};
+    ck_assert_int_eq(mbedtls_pk_verify_ext(MBEDTLS_PK_RSASSA_PSS, &pss, &key, MBEDTLS_MD_SHA256,
+                                           hash, 32, (unsigned char *)signature.p, signature.n),
+                     0);
+    mbedtls_pk_free(&key);
+}
+END_TEST
+
+START_TEST(a_certificate_file_without_its_key_is_refused)
+{
+    SKL_AUTO_BUF struct skl_buf pem = {0};
+    mbedtls_pk_context key;
+
+    skl_buf_init(&pem, 65536);
+    mbedtls_pk_init(&key);
+    make_certificate(&key, &pem);
+    mbedtls_pk_free(&key);
+    write_file(pem.p, 0600);
+    settings.auth.client_secret = NULL;
+    settings.auth.certificate_path = file;
+    ck_assert_int_eq(skl_azure_new(&settings, &azure, &err), -SKL_E_INVALID);
+    ck_assert_ptr_nonnull(strstr(err.msg, "holds no private key"));
 }
 END_TEST
 
@@ -800,7 +930,9 @@ int main(void)
     tcase_add_test(t, a_client_secret_is_sent_encoded_and_the_token_is_kept);
     tcase_add_test(t, each_audience_has_a_token_of_its_own);
     tcase_add_test(t, only_the_token_that_failed_is_dropped);
-    tcase_add_test(t, a_token_near_its_end_is_refreshed_and_served_when_that_fails);
+    tcase_add_test(t, an_early_refresh_that_fails_serves_the_old_token);
+    tcase_add_test(t, a_certificate_signs_an_assertion_that_verifies);
+    tcase_add_test(t, a_certificate_file_without_its_key_is_refused);
     tcase_add_test(t, a_refused_secret_is_final_and_told_in_one_line_without_it);
     tcase_add_test(t, a_busy_authority_is_asked_again);
     tcase_add_loop_test(t, many_callers_send_one_token_request, 0, 2);
