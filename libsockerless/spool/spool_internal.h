@@ -6,6 +6,7 @@
 #ifndef SKL_SPOOL_SPOOL_INTERNAL_H
 #define SKL_SPOOL_SPOOL_INTERNAL_H
 
+#include "base/buf.h"
 #include "base/limits.h"
 #include "base/list.h"
 #include "net/loop.h"
