@@ -78,7 +78,9 @@ static bool take_digits(struct skl_str *s, size_t n, int *ret)
 
 static bool take_char(struct skl_str *s, char c)
 {
-    if (s->n == 0 || (s->p[0] | 0x20) != (c | 0x20))
+    int lower = c >= 'A' && c <= 'Z' ? 'a' - 'A' : 0;
+
+    if (s->n == 0 || (s->p[0] != c && s->p[0] != c + lower))
         return false;
     *s = skl_str_skip(*s, 1);
     return true;
@@ -129,6 +131,8 @@ bool skl_time_parse(struct skl_str s, int64_t *ret_wall_ns)
         return false;
     if (s.n > 0 && s.p[0] == '.') {
         s = skl_str_skip(s, 1);
+        if (s.n == 0 || s.p[0] < '0' || s.p[0] > '9')
+            return false;
         ns = take_fraction(&s);
     }
     if (!take_zone(&s, &zone) || s.n > 0 || month < 1 || month > 12 || day < 1 || day > 31 ||
@@ -146,7 +150,9 @@ bool skl_time_parse(struct skl_str s, int64_t *ret_wall_ns)
     tm.tm_hour = hour;
     tm.tm_min = minute;
     tm.tm_sec = second;
-    t = timegm(&tm);
+    t = timegm(&tm); /* a 31st of February has become the 3rd of March */
+    if (second < 60 && tm.tm_mday != day)
+        return false;
     *ret_wall_ns = ((int64_t)t - zone) * SKL_NS_PER_S + ns;
     return true;
 }

@@ -6,10 +6,13 @@
 
 static int set(struct skl_error *err, enum skl_kind kind, int sys, const char *fmt, va_list ap)
 {
+    char text[sizeof(err->msg)]; /* an argument may be err->msg itself */
+
     if (err) {
+        vsnprintf(text, sizeof(text), fmt, ap);
         err->kind = kind;
         err->sys = sys;
-        vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+        memcpy(err->msg, text, strlen(text) + 1);
     }
     return -(int)kind;
 }

@@ -1,8 +1,7 @@
 /* json_read - reading JSON through cJSON, with ceilings.
  *
  * Names   match exactly first, then without regard to case, as Go's decoder does
- * Errors  a missing or null member reads as the default; a member of the wrong type is reported by
- *         the skl_json_want_* forms and read as the default by the others
+ * Errors  a missing or null member, or one of another type, reads as the default
  */
 #ifndef SKL_BASE_JSON_READ_H
 #define SKL_BASE_JSON_READ_H

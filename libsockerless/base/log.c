@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -101,6 +102,13 @@ void skl_log(enum skl_log_level level, const char *topic, const char *msg, ...)
     else
         add_text(&b, level, topic, msg, ap);
     va_end(ap);
+    if (b.failed) { /* too long: say at least what it was about */
+        char head[256];
+
+        snprintf(head, sizeof(head), "%s", msg);
+        skl_log(level, topic, head, "cut", "true", NULL);
+        return;
+    }
     skl_buf_addc(&b, '\n');
     (void)!write(atomic_load(&out_fd), b.p, b.n); /* a log that cannot be written has no reader */
 }

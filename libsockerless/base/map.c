@@ -3,6 +3,7 @@
  * multiply-and-mix over 8-byte words is enough here, because the seed never leaves the process. */
 #include "base/map.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -13,11 +14,15 @@ static char tombstone;
 
 static uint64_t seed(void)
 {
-    static uint64_t value; /* two threads may both draw it: the maps of a process are made on one */
+    static _Atomic uint64_t value;
+    uint64_t v = atomic_load_explicit(&value, memory_order_relaxed), none = 0;
 
-    while (value == 0)
-        skl_random(&value, sizeof(value));
-    return value;
+    while (v == 0) {
+        skl_random(&v, sizeof(v));
+        if (v != 0 && !atomic_compare_exchange_strong(&value, &none, v))
+            v = none; /* another thread was first */
+    }
+    return v;
 }
 
 static uint64_t mix(uint64_t h)

@@ -5,6 +5,8 @@
 
 #include "base/alloc.h"
 
+#define MAX_LISTS 32 /* list options on one command line */
+
 static const char *name_of(const struct skl_option *o)
 {
     return o->env ? o->env : o->flag;
@@ -151,15 +153,15 @@ static void begin_list(struct found f, const struct skl_option **begun, size_t *
     for (size_t i = 0; i < *n_begun; i++)
         if (begun[i] == f.option)
             return;
-    if (*n_begun < 16)
-        begun[(*n_begun)++] = f.option;
+    SKL_ASSERT(*n_begun < MAX_LISTS);
+    begun[(*n_begun)++] = f.option;
     clear_list(f.table, f.option);
 }
 
 static int load_argv(const struct skl_option_table *tables, size_t n, char *const *argv,
                      struct skl_error *err)
 {
-    const struct skl_option *begun[16];
+    const struct skl_option *begun[MAX_LISTS];
     size_t n_begun = 0;
 
     for (; *argv; argv++) {
@@ -169,7 +171,9 @@ static int load_argv(const struct skl_option_table *tables, size_t n, char *cons
         int rc;
 
         if (!f.option)
-            return skl_fail(err, SKL_E_INVALID, "unknown option '%s': --help lists all", *argv);
+            return skl_fail(err, SKL_E_INVALID,
+                            "unknown option '" SKL_STR_FMT "': --help lists all",
+                            SKL_STR_ARG(flag));
         if (f.option->type == SKL_OPTION_LIST)
             begin_list(f, begun, &n_begun);
         if (value.p)
@@ -186,6 +190,17 @@ static int load_argv(const struct skl_option_table *tables, size_t n, char *cons
     return 0;
 }
 
+static bool is_missing(const struct skl_option_table *t, const struct skl_option *o)
+{
+    const void *from = place(t, o);
+
+    if (o->type == SKL_OPTION_LIST)
+        return skl_strv_len(*(char **const *)from) == 0;
+    /* A number or a switch always has a value: its default, or 0. */
+    return o->type != SKL_OPTION_INT && o->type != SKL_OPTION_BOOL &&
+           skl_str_empty(*(char *const *)from);
+}
+
 int skl_options_load(const struct skl_option_table *tables, size_t n_tables, skl_getenv_cb *get_env,
                      char *const *argv, struct skl_error *err)
 {
@@ -200,7 +215,7 @@ int skl_options_load(const struct skl_option_table *tables, size_t n_tables, skl
         for (size_t k = 0; rc == 0 && k < tables[i].n; k++) {
             const struct skl_option *o = &tables[i].rows[k];
 
-            if (o->required && skl_str_empty(*(char **)place(&tables[i], o)))
+            if (o->required && is_missing(&tables[i], o))
                 rc = skl_fail(err, SKL_E_INVALID, "%s is required: %s", name_of(o), o->help);
         }
     return rc;

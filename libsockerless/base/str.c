@@ -24,21 +24,21 @@ bool skl_str_starts(struct skl_str s, const char *prefix)
 {
     size_t n = strlen(prefix);
 
-    return s.n >= n && memcmp(s.p, prefix, n) == 0;
+    return n == 0 || (s.n >= n && memcmp(s.p, prefix, n) == 0);
 }
 
 bool skl_str_istarts(struct skl_str s, const char *prefix)
 {
     size_t n = strlen(prefix);
 
-    return s.n >= n && strncasecmp(s.p, prefix, n) == 0;
+    return n == 0 || (s.n >= n && strncasecmp(s.p, prefix, n) == 0);
 }
 
 bool skl_str_ends(struct skl_str s, const char *suffix)
 {
     size_t n = strlen(suffix);
 
-    return s.n >= n && memcmp(s.p + s.n - n, suffix, n) == 0;
+    return n == 0 || (s.n >= n && memcmp(s.p + s.n - n, suffix, n) == 0);
 }
 
 static bool is_space(char c)
@@ -59,7 +59,7 @@ struct skl_str skl_str_skip(struct skl_str s, size_t n)
 {
     if (n > s.n)
         n = s.n;
-    return (struct skl_str){s.p + n, s.n - n};
+    return n ? (struct skl_str){s.p + n, s.n - n} : s; /* s.p may be NULL */
 }
 
 struct skl_str skl_str_cut(struct skl_str s, char sep, struct skl_str *rest)
