@@ -16,6 +16,8 @@
 #define SKL_API_MAX     144
 #define SKL_API_VERSION "1.44"
 
+struct skl_route;
+
 struct skl_request {
     struct skl_engine *engine;
     struct skl_http *http; /* NULL once the client is gone or the answer is complete */
@@ -24,12 +26,18 @@ struct skl_request {
     char *param; /* decoded {id} or {name} of the route; NULL if it has none */
     cJSON *body; /* of a JSON route; NULL if empty */
     bool answered;
+    int status;         /* of the answer; for the log */
+    int64_t started_ms; /* skl_mono_ms() */
+    const struct skl_route *route;
     void *state; /* the handler's own; freed by on_free */
     void (*on_gone)(
         struct skl_request *r); /* client left, or the streamed answer ended; may be NULL */
     void (*on_free)(struct skl_request *r);
 };
 
+/* The exchange's reference is the new one's only reference. docker/router.c only. */
+struct skl_request *skl_request_new(struct skl_engine *e, struct skl_http *x, int version,
+                                    char *own_param);
 struct skl_request *skl_request_ref(struct skl_request *r);
 void skl_request_unref(struct skl_request *r);
 bool skl_request_gone(const struct skl_request *r);
@@ -50,6 +58,9 @@ void skl_request_fail(struct skl_request *r, enum skl_kind kind, const char *fmt
 void skl_request_status(struct skl_request *r, int status); /* no body */
 /* Compact JSON in buf and a newline. */
 void skl_request_json(struct skl_request *r, int status, struct skl_buf *b);
+/* A streamed answer begins: the header leaves at once; skl_http_write() and skl_http_end() follow. */
+void skl_request_begin(struct skl_request *r, int status, const char *content_type,
+                       const char *headers);
 /* skl_lifecycle_cb that answers 204 or the error and drops a reference (taken by the caller). */
 void skl_request_done_204(void *request, const struct skl_error *err);
 
