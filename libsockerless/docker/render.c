@@ -120,7 +120,7 @@ static void add_health(struct skl_buf *b, enum skl_health health)
 
 void skl_render_status(struct skl_buf *b, const struct skl_container *c, int64_t now_ns)
 {
-    switch (c->state) {
+    switch (skl_container_shown_state(c)) {
     case SKL_CONTAINER_RUNNING:
         skl_buf_adds(b, "Up ");
         add_since(b, c->started_ns, now_ns);

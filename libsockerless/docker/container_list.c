@@ -1,0 +1,168 @@
+/* GET /containers/json.
+ *
+ * A list of a thousand entries is asked for many times a second by some clients, and most of an entry never changes.
+ * That part is rendered once and kept with the container (list_cache): its members, a newline (JSON text has
+ * none), the array of exposed ports. What moves is written around it.
+ */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/json_read.h"
+#include "base/limits.h"
+#include "docker/container_filter.h"
+#include "docker/container_render.h"
+#include "docker/image_names.h"
+#include "docker/render.h"
+#include "docker/routes.h"
+
+static void render_command(struct skl_json *j, const struct skl_container *c)
+{
+    SKL_AUTO_BUF struct skl_buf b;
+    char *const *argv = c->spec.argv;
+
+    skl_buf_init(&b, SKL_MAX_JSON_BODY * 2);
+    for (char *const *p = argv; p && *p; p++) {
+        bool quote = p != argv && strchr(*p, ' ');
+
+        skl_buf_addf(&b, quote ? "%s'%s'" : "%s%s", p == argv ? "" : " ", *p);
+    }
+    skl_json_strn(j, "Command", skl_buf_str(&b));
+}
+
+static void render_image(struct skl_json *j, struct skl_store *s, const struct skl_container *c)
+{
+    struct skl_image *i;
+    bool same =
+        skl_image_lookup(s, c->spec.image, &i, NULL) == 0 && skl_streq(i->id, c->spec.image_id);
+
+    skl_json_str(j, "Image", same ? c->spec.image : c->spec.image_id);
+    skl_json_str(j, "ImageID", c->spec.image_id);
+}
+
+static void render_fixed(struct skl_json *j, struct skl_store *s, const struct skl_container *c)
+{
+    SKL_AUTO_JSON cJSON *host = NULL;
+
+    if (skl_json_parse(skl_str(c->spec.host_config_json), &host, NULL) < 0)
+        host = NULL;
+    skl_json_str(j, "Id", c->id);
+    skl_json_array(j, "Names");
+    skl_json_strf(j, NULL, "/%s", c->name);
+    skl_json_end_array(j);
+    render_image(j, s, c);
+    render_command(j, c);
+    skl_json_int(j, "Created", c->created_ns / SKL_NS_PER_S);
+    skl_render_labels(j, "Labels", &c->spec.labels);
+    skl_json_object(j, "HostConfig");
+    skl_json_str(j, "NetworkMode", skl_json_get_str(host, "NetworkMode"));
+    if (skl_json_get(host, "Annotations"))
+        skl_render_item(j, "Annotations", skl_json_get(host, "Annotations"));
+    skl_json_end_object(j);
+    skl_render_mounts(j, c);
+}
+
+static void render_exposed(struct skl_json *j, const struct skl_container *c)
+{
+    SKL_AUTO_JSON cJSON *config = NULL;
+    const cJSON *port;
+
+    if (skl_json_parse(skl_str(c->spec.config_json), &config, NULL) < 0)
+        config = NULL;
+    skl_json_array(j, NULL);
+    cJSON_ArrayForEach(port, skl_json_get(config, "ExposedPorts"))
+    {
+        struct skl_str proto, number = skl_str_cut(skl_str(port->string), '/', &proto);
+        uint64_t n;
+
+        if (!skl_str_u64(number, &n))
+            continue; /* a range is one key and no port */
+        skl_json_object(j, NULL);
+        skl_json_int(j, "PrivatePort", (int64_t)n);
+        skl_json_strn(j, "Type", proto.p ? proto : SKL_STR("tcp"));
+        skl_json_end_object(j);
+    }
+    skl_json_end_array(j);
+}
+
+static const char *fixed_part(struct skl_store *s, struct skl_container *c)
+{
+    struct skl_buf b;
+    struct skl_json j;
+
+    if (c->list_cache)
+        return c->list_cache;
+    skl_buf_init(&b, SKL_MAX_ANSWER_JSON);
+    skl_json_init(&j, &b);
+    render_fixed(&j, s, c);
+    skl_buf_addc(&b, '\n');
+    skl_json_init(&j, &b);
+    render_exposed(&j, c);
+    c->list_cache = skl_buf_detach(&b);
+    return c->list_cache;
+}
+
+static void render_size(struct skl_json *j, struct skl_store *s, const struct skl_container *c)
+{
+    struct skl_image *i = skl_image_find(s, c->spec.image_id);
+
+    skl_json_int(j, "SizeRw", 0);
+    skl_json_int(j, "SizeRootFs", i ? i->size : 0);
+}
+
+static void render_entry(struct skl_json *j, struct skl_store *s, struct skl_container *c,
+                         bool size, int version, int64_t now_ns)
+{
+    const char *fixed = fixed_part(s, c), *ports = strchr(fixed, '\n') + 1;
+    SKL_AUTO_BUF struct skl_buf status;
+
+    skl_buf_init(&status, 128);
+    skl_render_status(&status, c, now_ns);
+    skl_json_object(j, NULL);
+    skl_buf_add(j->b, fixed, (size_t)(ports - fixed) - 1);
+    j->need_comma = true;
+    skl_json_raw(j, "Ports", skl_container_is_running(c) ? ports : "[]");
+    skl_json_str(j, "State", skl_container_state_name(skl_container_shown_state(c)));
+    skl_json_strn(j, "Status", skl_buf_str(&status));
+    if (size)
+        render_size(j, s, c);
+    skl_json_object(j, "NetworkSettings");
+    skl_render_endpoints(j, s, c, version);
+    skl_json_end_object(j);
+    skl_json_end_object(j);
+}
+
+void skl_route_container_list(struct skl_request *r)
+{
+    struct skl_store *s = r->engine->store;
+    SKL_AUTO_STR char *filters = skl_request_query(r, "filters");
+    SKL_AUTO_STR char *before = skl_request_query(r, "before");
+    SKL_AUTO_STR char *since = skl_request_query(r, "since");
+    int64_t limit = skl_request_query_int(r, "limit", 0), now_ns = skl_wall_ns(), n = 0;
+    bool size = skl_request_query_bool(r, "size", false);
+    bool all = skl_request_query_bool(r, "all", false) || limit > 0;
+    struct skl_container_filter f;
+    SKL_AUTO_BUF struct skl_buf b;
+    struct skl_error err;
+    struct skl_json j;
+
+    skl_buf_init(&b, SKL_MAX_ANSWER_JSON);
+    skl_json_init(&j, &b);
+    if (skl_container_filter_init(&f, s, filters, all, before, since, &err) < 0) {
+        skl_request_error(r, &err);
+        skl_container_filter_fini(&f);
+        return;
+    }
+    skl_json_array(&j, NULL);
+    for (struct skl_list *it = skl_container_all(s)->prev; it != skl_container_all(s);
+         it = it->prev) {
+        struct skl_container *c = SKL_LIST_ENTRY(it, struct skl_container, in_store);
+
+        if (!skl_container_filter_takes(&f, s, c))
+            continue;
+        if (limit > 0 && ++n > limit)
+            break;
+        render_entry(&j, s, c, size, r->version, now_ns);
+    }
+    skl_json_end_array(&j);
+    skl_container_filter_fini(&f);
+    skl_request_json(r, 200, &b);
+}

@@ -1,0 +1,201 @@
+/* Volumes as records; what keeps their content is the backend's matter. */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/json_read.h"
+#include "base/limits.h"
+#include "docker/create_internal.h"
+#include "docker/filters.h"
+#include "docker/render.h"
+#include "docker/routes.h"
+
+static void render_volume(struct skl_json *j, const struct skl_volume *v)
+{
+    skl_json_object(j, NULL);
+    /* Whole seconds, as an Engine has it; Ryuk reads it. */
+    skl_json_time(j, "CreatedAt", v->created_ns - v->created_ns % SKL_NS_PER_S);
+    skl_json_str(j, "Driver", v->driver);
+    if (skl_labels_count(&v->labels))
+        skl_render_labels(j, "Labels", &v->labels);
+    else
+        skl_json_null(j, "Labels");
+    skl_json_strf(j, "Mountpoint", "/var/lib/docker/volumes/%s/_data", v->name);
+    skl_json_str(j, "Name", v->name);
+    skl_json_raw(j, "Options", v->options_json);
+    skl_json_str(j, "Scope", "local");
+    skl_json_end_object(j);
+}
+
+static int check_filters(const struct skl_filters *f, bool *dangling, struct skl_error *err)
+{
+    static const char *const keys[] = {"dangling", "driver", "label", "name", NULL};
+    int rc = skl_filters_accept(f, keys, err);
+
+    return rc < 0 ? rc : skl_filters_bool(f, "dangling", dangling, err);
+}
+
+void skl_route_volume_list(struct skl_request *r)
+{
+    SKL_AUTO_STR char *text = skl_request_query(r, "filters");
+    SKL_AUTO_FILTERS struct skl_filters f = {0};
+    struct skl_store *s = r->engine->store;
+    SKL_AUTO_BUF struct skl_buf b;
+    bool dangling = false;
+    struct skl_list *it;
+    struct skl_error err;
+    struct skl_json j;
+
+    skl_buf_init(&b, SKL_MAX_ANSWER_JSON);
+    if (skl_filters_parse(text, &f, &err) < 0 || check_filters(&f, &dangling, &err) < 0) {
+        skl_request_error(r, &err);
+        return;
+    }
+    skl_json_init(&j, &b);
+    skl_json_object(&j, NULL);
+    skl_json_array(&j, "Volumes");
+    skl_list_foreach (it, skl_volume_all(s)) {
+        const struct skl_volume *v = SKL_LIST_ENTRY(it, struct skl_volume, in_store);
+
+        if (skl_filters_has(&f, "dangling") && dangling == (skl_volume_users(s, v) > 0))
+            continue;
+        if (skl_filters_exact(&f, "driver", v->driver) &&
+            skl_filters_labels(&f, "label", &v->labels) && skl_filters_name(&f, "name", v->name))
+            render_volume(&j, v);
+    }
+    skl_json_end_array(&j);
+    skl_json_null(&j, "Warnings");
+    skl_json_end_object(&j);
+    skl_request_json(r, 200, &b);
+}
+
+static void answer_volume(struct skl_request *r, int status, const struct skl_volume *v)
+{
+    SKL_AUTO_BUF struct skl_buf b;
+    struct skl_json j;
+
+    skl_buf_init(&b, SKL_MAX_ANSWER_JSON);
+    skl_json_init(&j, &b);
+    render_volume(&j, v);
+    skl_request_json(r, status, &b);
+}
+
+void skl_route_volume_inspect(struct skl_request *r)
+{
+    const struct skl_volume *v = skl_volume_find(r->engine->store, r->param);
+
+    if (v)
+        answer_volume(r, 200, v);
+    else
+        skl_request_fail(r, SKL_E_NOTFOUND, "get %s: no such volume", r->param);
+}
+
+void skl_route_volume_create(struct skl_request *r)
+{
+    const char *name = skl_json_get_str(r->body, "Name");
+    const char *driver = skl_json_get_str(r->body, "Driver");
+    const cJSON *options = skl_json_get(r->body, "DriverOpts"), *label;
+    struct skl_volume *v;
+    struct skl_error err;
+    char random[65];
+
+    skl_random_hex(random, SKL_ID_LEN);
+    if (!skl_str_empty(driver) && !skl_streq(driver, "local")) {
+        skl_request_fail(r, SKL_E_NOTFOUND,
+                         "create %.100s: error looking up volume plugin %.100s: plugin \"%.100s\" "
+                         "not found",
+                         name ? name : random, driver, driver);
+        return;
+    }
+    if (!skl_str_empty(name) && skl_volume_name_check(name, &err) < 0) {
+        skl_request_error(r, &err);
+        return;
+    }
+    v = skl_volume_new();
+    v->name = skl_strdup(skl_str_empty(name) ? random : name);
+    v->driver = skl_strdup("local");
+    v->anonymous = skl_str_empty(name);
+    if (cJSON_IsObject(options) && options->child)
+        v->options_json = skl_render_text(options);
+    cJSON_ArrayForEach(label, skl_json_get(r->body, "Labels")) if (cJSON_IsString(label))
+        skl_labels_set(&v->labels, label->string, label->valuestring);
+    if (skl_volume_add(r->engine->store, v, &v, &err) < 0)
+        skl_request_error(r, &err);
+    else
+        answer_volume(r, 201, v);
+}
+
+/* Only cluster volumes can be updated. */
+void skl_route_volume_update(struct skl_request *r)
+{
+    skl_route_no_swarm(r);
+}
+
+/* -- remove: the backend's content first, then the record */
+
+struct volume_removal {
+    struct skl_request *r;
+    struct skl_call call;
+    char *name;
+    int rc;
+    struct skl_error err;
+};
+
+static void remove_work(void *arg)
+{
+    struct volume_removal *x = arg;
+    struct skl_engine *e = x->r->engine;
+
+    x->rc = e->backend->volume_remove(e->backend_ctx, &x->call, x->name, &x->err);
+}
+
+static void remove_done(void *arg, bool canceled)
+{
+    struct volume_removal *x = arg;
+    struct skl_store *s = x->r->engine->store;
+    struct skl_volume *v = skl_volume_find(s, x->name);
+
+    if (canceled)
+        x->rc = skl_fail(&x->err, SKL_E_CANCELED, "the daemon is shutting down");
+    if (x->rc == 0 && v)
+        x->rc = skl_volume_remove(s, v, &x->err);
+    if (x->rc < 0)
+        skl_request_error(x->r, &x->err);
+    else
+        skl_request_status(x->r, 204);
+    skl_request_unref(x->r);
+    free(x->name);
+    free(x);
+}
+
+static void remove_content(struct skl_request *r)
+{
+    struct volume_removal *x = skl_new0(struct volume_removal);
+
+    x->r = skl_request_ref(r);
+    x->name = skl_strdup(r->param);
+    atomic_init(&x->call.canceled, false);
+    skl_work_submit(r->engine->workers, remove_work, remove_done, x);
+}
+
+void skl_route_volume_remove(struct skl_request *r)
+{
+    struct skl_store *s = r->engine->store;
+    struct skl_volume *v = skl_volume_find(s, r->param);
+    struct skl_error err;
+
+    if (!v) {
+        if (skl_request_query_bool(r, "force", false))
+            skl_request_status(r, 204);
+        else
+            skl_request_fail(r, SKL_E_NOTFOUND, "get %s: no such volume", r->param);
+        return;
+    }
+    if (r->engine->backend->volume_remove && skl_volume_users(s, v) == 0) {
+        remove_content(r);
+        return;
+    }
+    if (skl_volume_remove(s, v, &err) < 0)
+        skl_request_error(r, &err);
+    else
+        skl_request_status(r, 204);
+}
