@@ -58,8 +58,9 @@ bool skl_base64_decode(struct skl_buf *b, struct skl_str s)
     uint32_t v = 0;
     unsigned bits = 0;
 
-    for (size_t pad = 0; pad < 2 && s.n > 0 && s.p[s.n - 1] == '='; pad++)
-        s.n--;
+    if (s.n % 4 == 0) /* padding is all there or not at all */
+        for (size_t pad = 0; pad < 2 && s.n > 0 && s.p[s.n - 1] == '='; pad++)
+            s.n--;
     if (s.n % 4 == 1)
         return false;
     for (size_t i = 0; i < s.n; i++) {
