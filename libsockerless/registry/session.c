@@ -13,6 +13,8 @@
 
 #define MAX_REDIRECTS 5
 #define DEADLINE_MS   120000
+/* With another URL to try (a mirror, https before http) a silent one does not take long. */
+#define FALLBACK_CONNECT_MS 3000
 
 static struct skl_str host_name(struct skl_str host)
 {
@@ -158,6 +160,7 @@ static int get_once(struct skl_registry_session *s, const char *url, const char 
                     struct skl_error *err)
 {
     const struct skl_registry_base *base = &s->bases[s->base];
+    bool last = s->base + 1 >= s->n_bases;
     struct skl_rest_header headers[2];
     struct skl_rest_request req = {.operation = "registry",
                                    .method = "GET",
@@ -165,7 +168,8 @@ static int get_once(struct skl_registry_session *s, const char *url, const char 
                                    .headers = headers,
                                    .max_body = max_body,
                                    .no_connect_retry = true,
-                                   .no_retry = s->base + 1 < s->n_bases,
+                                   .no_retry = !last,
+                                   .connect_timeout_ms = last ? 0 : FALLBACK_CONNECT_MS,
                                    .insecure_tls = base->insecure,
                                    .attempt_timeout_ms = 60000,
                                    .deadline_ms = s->deadline_ms,

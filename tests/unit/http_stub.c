@@ -178,6 +178,8 @@ static bool serve(struct stub *s, struct conn *c)
         return false;
     c->n += (size_t)k;
     c->in[c->n] = '\0';
+    if (c->in[0] < 'A' || c->in[0] > 'Z')
+        return false; /* a TLS greeting: no server of plain HTTP waits for more */
     while ((len = request_length(c->in)) > 0) {
         char *request = strndup(c->in, len);
         bool keep;
