@@ -33,7 +33,7 @@ void skl_buf_adds(struct skl_buf *b, const char *s);
 void skl_buf_addc(struct skl_buf *b, char c);
 void skl_buf_addstr(struct skl_buf *b, struct skl_str s);
 void skl_buf_addf(struct skl_buf *b, const char *fmt, ...) SKL_PRINTF(2, 3);
-void skl_buf_addv(struct skl_buf *b, const char *fmt, va_list ap);
+void skl_buf_addv(struct skl_buf *b, const char *fmt, va_list ap) SKL_PRINTF(2, 0);
 /* Space for n more bytes, to be written by the caller and counted with skl_buf_commit(); NULL when
  * that would pass the ceiling. */
 char *skl_buf_reserve(struct skl_buf *b, size_t n);

@@ -5,6 +5,9 @@
 #include <string.h>
 
 static int set(struct skl_error *err, enum skl_kind kind, int sys, const char *fmt, va_list ap)
+    SKL_PRINTF(4, 0);
+
+static int set(struct skl_error *err, enum skl_kind kind, int sys, const char *fmt, va_list ap)
 {
     char text[sizeof(err->msg)]; /* an argument may be err->msg itself */
 
