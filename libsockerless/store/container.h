@@ -49,8 +49,8 @@ enum skl_restart_policy {
 enum skl_health { SKL_HEALTH_NONE, SKL_HEALTH_STARTING, SKL_HEALTH_HEALTHY, SKL_HEALTH_UNHEALTHY };
 
 struct skl_endpoint { /* a container's place in a network */
-    char *network_id, *endpoint_id;
-    char *ip, *mac; /* "" while not running */
+    char *network_id;
+    char *endpoint_id, *ip, *mac; /* "" while not running; written by store/network.h only */
     char **aliases;
     char
         *request_json; /* EndpointSettings as sent: IPAMConfig, Links, DriverOpts...; may be NULL */
@@ -115,7 +115,8 @@ struct skl_container {
     char *health_log_json; /* array text; NULL: none */
 
     /* -- of the backend and the agent */
-    char *token;             /* agent token, 64 hex; secret */
+    char *token; /* agent token, 64 hex; secret. Kept in clear: START after a recovery and
+                              * forward dialling need it; the database is 0600 in a 0700 directory */
     struct skl_labels cloud; /* what a backend remembers: names and ids of its cloud resources */
     char *agent_address;     /* forward mode; NULL else */
 
@@ -126,7 +127,7 @@ struct skl_container {
 };
 
 const char *skl_container_state_name(enum skl_container_state s);
-/* What a user is told: STARTING shows as what it was before. */
+/* What clients see: STARTING is CREATED for a container that never ran, else EXITED. */
 enum skl_container_state skl_container_shown_state(const struct skl_container *c);
 bool skl_container_move_is_allowed(enum skl_container_state from, enum skl_container_state to);
 bool skl_container_is_running(const struct skl_container *c); /* running, paused or restarting */
@@ -141,8 +142,8 @@ struct skl_list *skl_container_all(struct skl_store *s);
 size_t skl_container_count(struct skl_store *s, enum skl_container_state state);
 
 /* -- life. Each returns 0 or an error and leaves everything as it was on failure. */
-/* Takes own_c (allocated with skl_container_new) into the store; CONFLICT with Docker's text when the
- * name is taken. Emits `create`. */
+/* Takes own_c (allocated with skl_container_new, name set) into the store; CONFLICT with Docker's text
+ * when the name is taken. own_c is swallowed: it is freed when this fails. Emits `create`. */
 struct skl_container *skl_container_new(void);    /* random id; spec empty */
 void skl_container_free(struct skl_container *c); /* only if it never went into the store */
 /* Frees what the spec holds, not the spec. */
@@ -164,8 +165,10 @@ struct skl_end {
     int64_t finished_ns; /* 0: now */
     const char *error;   /* NULL: none */
 };
-/* RUNNING, PAUSED, STARTING -> EXITED (or RESTARTING if restarting): events oom, die. When already EXITED
- * for the same run and end->rank is higher than before, the code is corrected without an event. */
+/* RUNNING, PAUSED, STARTING -> EXITED (or RESTARTING if will_restart): events oom, die. A later report
+ * about the same run changes no state: with a higher rank than before it corrects the code, without an
+ * event, else it is ignored. RESTARTING -> EXITED, without an event, for rank USER and not
+ * will_restart: a stop between two runs. */
 int skl_container_exited(struct skl_store *s, struct skl_container *c, const struct skl_end *end,
                          bool will_restart, struct skl_error *err);
 int skl_container_paused(struct skl_store *s, struct skl_container *c, bool on,
@@ -195,7 +198,9 @@ int skl_container_save(struct skl_store *s, struct skl_container *c, struct skl_
 void skl_container_event(struct skl_store *s, const struct skl_container *c, const char *action,
                          char *const *extra);
 
-/* -- waiting */
+/* -- waiting. NOT_RUNNING answers soon for a container that is not running (and not STARTING), and waits
+ * over the pauses of a restart policy; NEXT_EXIT answers at the next die, or removal; REMOVED at removal
+ * with the exit code of the process, or with an error text when the removal failed. */
 enum skl_wait_condition { SKL_WAIT_NOT_RUNNING, SKL_WAIT_NEXT_EXIT, SKL_WAIT_REMOVED };
 struct skl_waiter;
 /* Runs exactly once, never before skl_container_wait() returned: exit code, and error text or NULL. */
@@ -203,6 +208,7 @@ typedef void skl_wait_cb(void *arg, int exit_code, const char *error);
 struct skl_waiter *skl_container_wait(struct skl_store *s, struct skl_container *c,
                                       enum skl_wait_condition condition, skl_wait_cb *cb,
                                       void *arg);
+/* NULL is fine; allowed inside callbacks, and after the store was closed (a close calls nobody). */
 void skl_waiter_cancel(struct skl_waiter **w);
 
 /* The layer above (driver/) closes streams here: after the event, before the waiters. */

@@ -1,108 +1,222 @@
-/* SQLite behind the store: one table, so that a new kind of object needs no new schema. The fixed part of a row is
- * written once; a transition writes the moving part alone. */
-#include <sqlite3.h>
-#include <stdio.h>
+/* The database.
+ *
+ * Problem   a transition must be on disk before its client hears of it, and must cost tens of microseconds
+ * Approach  WAL with synchronous=NORMAL: a commit is one append to the log without fsync. It survives the end
+ *           of the process in any way; a power cut may lose the newest commits, never the order or the file.
+ *           All statements are prepared once.
+ * Rejected  synchronous=FULL: an fsync per transition (milliseconds) on the loop thread, for a machine
+ *           whose agents and cloud would tell us the same again after a power cut.
+ */
+#include "store/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/limits.h"
-#include "store/store_internal.h"
-
-#define SCHEMA_VERSION 1
+#include "base/str.h"
 
 struct skl_db {
-    sqlite3 *sql;
-    sqlite3_stmt *insert, *update, *remove;
+    sqlite3 *sqlite;
     char *path;
+    sqlite3_stmt *stmts[SKL_SQL_MAX_];
 };
 
-static int fail(struct skl_db *db, const char *what, struct skl_error *err)
-{
-    int code = sqlite3_errcode(db->sql);
+/* Entry n brings a database of version n to version n + 1. Entries are never changed, only added. */
+static const char *const migrations[] = {
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE container(seq INTEGER PRIMARY KEY, id TEXT NOT NULL, name TEXT NOT NULL,"
+    " created_ns INTEGER NOT NULL, state INTEGER NOT NULL, pid INTEGER NOT NULL,"
+    " exit_code INTEGER NOT NULL, oom_killed INTEGER NOT NULL, manual_stop INTEGER NOT NULL,"
+    " has_run INTEGER NOT NULL, error TEXT, started_ns INTEGER NOT NULL,"
+    " finished_ns INTEGER NOT NULL, restart_count INTEGER NOT NULL, run INTEGER NOT NULL,"
+    " end_rank INTEGER NOT NULL, health INTEGER NOT NULL, health_streak INTEGER NOT NULL,"
+    " token TEXT, agent_address TEXT, cloud TEXT, endpoints TEXT);"
+    "CREATE TABLE container_spec(seq INTEGER PRIMARY KEY, body TEXT NOT NULL);"
+    "CREATE TABLE container_health(seq INTEGER PRIMARY KEY, log TEXT NOT NULL);"
+    "CREATE TABLE image(seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, owner TEXT,"
+    " body TEXT NOT NULL);"
+    "CREATE TABLE network(seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, owner TEXT,"
+    " body TEXT NOT NULL);"
+    "CREATE TABLE volume(seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, owner TEXT,"
+    " body TEXT NOT NULL);"
+    "CREATE TABLE exec(seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, owner TEXT,"
+    " body TEXT NOT NULL);"
+    "CREATE INDEX exec_owner ON exec(owner);",
+};
 
-    skl_fail(err, SKL_E_INTERNAL, "%s '%s': %s%s", what, db->path, sqlite3_errmsg(db->sql),
-             code == SQLITE_CORRUPT || code == SQLITE_NOTADB
-                 ? ": restore it from a backup, or move it away to begin with an empty state"
-                 : "");
-    if (err)
-        err->sys = code;
-    return -SKL_E_INTERNAL;
+static const char *const sql[] = {
+#define X(name, table)                                                                             \
+    [SKL_SQL_##name##_PUT] = "INSERT INTO " #table "(key, owner, body) VALUES(?1, ?2, ?3)"         \
+                             " ON CONFLICT(key) DO UPDATE SET body = excluded.body",               \
+    [SKL_SQL_##name##_DELETE] = "DELETE FROM " #table " WHERE key = ?1",                           \
+    [SKL_SQL_##name##_ALL] = "SELECT key, body FROM " #table " ORDER BY seq",
+    SKL_DB_TABLES(X)
+#undef X
+        [SKL_SQL_CONTAINER_PUT] =
+            "REPLACE INTO container VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+            " ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+    [SKL_SQL_CONTAINER_DELETE] = "DELETE FROM container WHERE seq = ?1",
+    [SKL_SQL_CONTAINER_ALL] =
+        "SELECT c.seq, id, name, created_ns, state, pid, exit_code, oom_killed, manual_stop,"
+        " has_run, error, started_ns, finished_ns, restart_count, run, end_rank, health,"
+        " health_streak, token, agent_address, cloud, endpoints, s.body, h.log FROM container c"
+        " JOIN container_spec s ON s.seq = c.seq LEFT JOIN container_health h ON h.seq = c.seq"
+        " ORDER BY c.seq",
+    [SKL_SQL_SPEC_PUT] = "REPLACE INTO container_spec VALUES(?1, ?2)",
+    [SKL_SQL_SPEC_DELETE] = "DELETE FROM container_spec WHERE seq = ?1",
+    [SKL_SQL_HEALTH_PUT] = "REPLACE INTO container_health VALUES(?1, ?2)",
+    [SKL_SQL_HEALTH_DELETE] = "DELETE FROM container_health WHERE seq = ?1",
+    [SKL_SQL_EXECS_DELETE] = "DELETE FROM exec WHERE owner = ?1",
+    [SKL_SQL_META_PUT] = "REPLACE INTO meta VALUES(?1, ?2)",
+    [SKL_SQL_META_GET] = "SELECT value FROM meta WHERE name = ?1",
+    [SKL_SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SKL_SQL_COMMIT] = "COMMIT",
+    [SKL_SQL_ROLLBACK] = "ROLLBACK",
+};
+_Static_assert(SKL_ARRAY_LEN(sql) == SKL_SQL_MAX_, "every statement has its text");
+
+static int db_fail(const struct skl_db *db, int code, struct skl_error *err)
+{
+    const char *what = sqlite3_errstr(code);
+    int primary = code & 0xff;
+
+    if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB)
+        return skl_fail(err, SKL_E_INTERNAL,
+                        "the state database '%s' is damaged (%s): restore a copy of it, or move it "
+                        "away to begin with an empty state",
+                        db->path, what);
+    if (primary == SQLITE_FULL)
+        return skl_fail(err, SKL_E_INTERNAL,
+                        "the state database '%s' cannot grow (%s): nothing was changed; make room "
+                        "on that disk",
+                        db->path, what);
+    return skl_fail(err, SKL_E_INTERNAL, "the state database '%s': %s", db->path, what);
 }
 
-static int exec(struct skl_db *db, const char *sql, struct skl_error *err)
+int skl_db_fail_row(struct skl_db *db, const char *table, const char *key, struct skl_error *err)
 {
-    if (sqlite3_exec(db->sql, sql, NULL, NULL, NULL) != SQLITE_OK)
-        return fail(db, "opening the state database", err);
-    return 0;
+    char why[sizeof(((struct skl_error *)NULL)->msg)];
+
+    snprintf(why, sizeof(why), "%s", err ? err->msg : "");
+    return skl_fail(
+        err, SKL_E_INTERNAL,
+        "the state database '%s' is damaged (table %s, row %.64s: %.160s): restore a copy "
+        "of it, delete that row, or move the file away to begin with an empty state",
+        db->path, table, key, why);
 }
 
-static int schema_version(struct skl_db *db, int *ret, struct skl_error *err)
+static int exec_sql(struct skl_db *db, const char *text, struct skl_error *err)
+{
+    int code = sqlite3_exec(db->sqlite, text, NULL, NULL, NULL);
+
+    return code == SQLITE_OK ? 0 : db_fail(db, sqlite3_extended_errcode(db->sqlite), err);
+}
+
+static int user_version(struct skl_db *db, int *ret, struct skl_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = 0;
+    int code = sqlite3_prepare_v2(db->sqlite, "PRAGMA user_version", -1, &stmt, NULL);
 
-    if (sqlite3_prepare_v2(db->sql, "PRAGMA user_version", -1, &stmt, NULL) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW)
+    if (code == SQLITE_OK)
+        code = sqlite3_step(stmt);
+    if (code == SQLITE_ROW)
         *ret = sqlite3_column_int(stmt, 0);
-    else
-        rc = fail(db, "reading the state database", err);
     sqlite3_finalize(stmt);
-    return rc;
+    return code == SQLITE_ROW ? 0 : db_fail(db, code, err);
 }
 
 static int migrate(struct skl_db *db, struct skl_error *err)
 {
+    const int newest = (int)SKL_ARRAY_LEN(migrations);
+    char pragma[64];
     int version = 0;
-    int rc = schema_version(db, &version, err);
+    int rc = user_version(db, &version, err);
 
     if (rc < 0)
         return rc;
-    if (version > SCHEMA_VERSION)
+    if (version < 0 || version > newest)
         return skl_fail(err, SKL_E_INTERNAL,
-                        "the state database '%s' was written by a newer version", db->path);
-    if (version < 1)
-        rc = exec(db,
-                  "BEGIN;"
-                  "CREATE TABLE object (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
-                  " id TEXT NOT NULL, fixed TEXT NOT NULL, moving TEXT NOT NULL,"
-                  " UNIQUE (kind, id));"
-                  "PRAGMA user_version = 1;"
-                  "COMMIT;",
-                  err);
-    return rc;
+                        "the state database '%s' has schema %d, this program knows %d: it was "
+                        "written by a newer version",
+                        db->path, version, newest);
+    while (version < newest) {
+        snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d", version + 1);
+        rc = exec_sql(db, "BEGIN IMMEDIATE", err);
+        if (rc < 0)
+            return rc;
+        rc = exec_sql(db, migrations[version], err);
+        if (rc == 0)
+            rc = exec_sql(db, pragma, err);
+        if (rc == 0)
+            rc = exec_sql(db, "COMMIT", err);
+        if (rc < 0) {
+            (void)sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL); /* may be done already */
+            return rc;
+        }
+        version++;
+    }
+    return 0;
 }
 
-static int prepare(struct skl_db *db, const char *sql, sqlite3_stmt **ret, struct skl_error *err)
+static int prepare_all(struct skl_db *db, struct skl_error *err)
 {
-    if (sqlite3_prepare_v3(db->sql, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) != SQLITE_OK)
-        return fail(db, "opening the state database", err);
+    for (size_t i = 0; i < SKL_SQL_MAX_; i++) {
+        int code = sqlite3_prepare_v3(db->sqlite, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+                                      &db->stmts[i], NULL);
+
+        if (code != SQLITE_OK)
+            return db_fail(db, sqlite3_extended_errcode(db->sqlite), err);
+    }
+    return 0;
+}
+
+/* SQLite gives its -wal and -shm files the mode of the main file, which holds tokens in clear. */
+static int make_private(const char *path, struct skl_error *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return skl_fail_errno(err, errno, "the state database '%s'", path);
+    if (fchmod(fd, 0600) < 0) {
+        int errnum = errno;
+
+        close(fd);
+        return skl_fail_errno(err, errnum, "the state database '%s'", path);
+    }
+    close(fd);
     return 0;
 }
 
 int skl_db_open(const char *path, struct skl_db **ret, struct skl_error *err)
 {
-    struct skl_db *db = skl_new0(struct skl_db);
-    int rc = 0;
+    const bool in_memory = skl_streq(path, ":memory:");
+    struct skl_db *db;
+    int code, rc = in_memory ? 0 : make_private(path, err);
 
+    if (rc < 0)
+        return rc;
+    db = skl_new0(struct skl_db);
     db->path = skl_strdup(path);
-    if (sqlite3_open_v2(path, &db->sql,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                        NULL) != SQLITE_OK)
-        rc = fail(db, "opening the state database", err);
-    if (rc == 0)
-        rc = exec(db,
-                  "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-                  "PRAGMA cache_size = -512;",
-                  err);
+    code = sqlite3_open_v2(path, &db->sqlite,
+                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code != SQLITE_OK)
+        rc = db_fail(db, code, err);
+    if (rc == 0) {
+        sqlite3_extended_result_codes(db->sqlite, 1);
+        /* An operator may look into the file while we run; wait for that a little. */
+        sqlite3_busy_timeout(db->sqlite, 2000);
+        rc = exec_sql(db,
+                      "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+                      "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024;"
+                      "PRAGMA journal_size_limit = 16777216; PRAGMA trusted_schema = OFF",
+                      err);
+    }
     if (rc == 0)
         rc = migrate(db, err);
     if (rc == 0)
-        rc = prepare(db, "INSERT INTO object (kind, id, fixed, moving) VALUES (?, ?, ?, ?)",
-                     &db->insert, err);
-    if (rc == 0)
-        rc = prepare(db, "UPDATE object SET moving = ?3 WHERE kind = ?1 AND id = ?2", &db->update,
-                     err);
-    if (rc == 0)
-        rc = prepare(db, "DELETE FROM object WHERE kind = ? AND id = ?", &db->remove, err);
+        rc = prepare_all(db, err);
     if (rc < 0) {
         skl_db_close(db);
         return rc;
@@ -115,80 +229,111 @@ void skl_db_close(struct skl_db *db)
 {
     if (!db)
         return;
-    sqlite3_finalize(db->insert);
-    sqlite3_finalize(db->update);
-    sqlite3_finalize(db->remove);
-    sqlite3_close(db->sql);
+    for (size_t i = 0; i < SKL_SQL_MAX_; i++)
+        sqlite3_finalize(db->stmts[i]);
+    sqlite3_close(db->sqlite);
     free(db->path);
     free(db);
 }
 
-static int run(struct skl_db *db, sqlite3_stmt *stmt, const char *const *values, int n,
-               struct skl_error *err)
+sqlite3_stmt *skl_db_stmt(struct skl_db *db, enum skl_db_sql which)
 {
-    int rc = 0;
+    return db->stmts[which];
+}
 
-    for (int i = 0; i < n; i++)
-        sqlite3_bind_text(stmt, i + 1, values[i], -1, SQLITE_STATIC);
-    if (sqlite3_step(stmt) != SQLITE_DONE)
-        rc = fail(db, "writing the state database", err);
+void skl_db_bind_text(sqlite3_stmt *stmt, int at, const char *text)
+{
+    if (text)
+        sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(stmt, at);
+}
+
+int skl_db_row(struct skl_db *db, sqlite3_stmt *stmt, struct skl_error *err)
+{
+    int code = sqlite3_step(stmt);
+
+    if (code == SQLITE_ROW)
+        return 1;
     sqlite3_reset(stmt);
     sqlite3_clear_bindings(stmt);
+    return code == SQLITE_DONE ? 0 : db_fail(db, code, err);
+}
+
+int skl_db_run(struct skl_db *db, sqlite3_stmt *stmt, struct skl_error *err)
+{
+    int rc = skl_db_row(db, stmt, err);
+
+    SKL_ASSERT(rc <= 0);
     return rc;
 }
 
-int skl_db_insert(struct skl_db *db, const char *kind, const char *id, const char *fixed,
-                  const char *moving, struct skl_error *err)
+const char *skl_db_column(sqlite3_stmt *stmt, int at)
 {
-    return run(db, db->insert, (const char *const[]){kind, id, fixed, moving}, 4, err);
+    const unsigned char *text = sqlite3_column_text(stmt, at);
+
+    return text ? (const char *)text : "";
 }
 
-int skl_db_update(struct skl_db *db, const char *kind, const char *id, const char *moving,
+int skl_db_begin(struct skl_db *db, struct skl_error *err)
+{
+    return skl_db_run(db, db->stmts[SKL_SQL_BEGIN], err);
+}
+
+int skl_db_end(struct skl_db *db, int rc, struct skl_error *err)
+{
+    if (rc == 0)
+        rc = skl_db_run(db, db->stmts[SKL_SQL_COMMIT], err);
+    /* Some failures (a full disk) roll back by themselves. */
+    if (rc < 0 && !sqlite3_get_autocommit(db->sqlite))
+        (void)skl_db_run(db, db->stmts[SKL_SQL_ROLLBACK], NULL); /* the first failure is told */
+    return rc;
+}
+
+static enum skl_db_sql of_table(enum skl_db_table table, enum skl_db_sql image_form)
+{
+    return (enum skl_db_sql)((unsigned)image_form + 3u * (unsigned)table);
+}
+_Static_assert(SKL_SQL_NETWORK_PUT == SKL_SQL_IMAGE_PUT + 3, "three statements per table");
+
+int skl_db_put(struct skl_db *db, enum skl_db_table table, const char *key, const char *owner,
+               const char *body, struct skl_error *err)
+{
+    sqlite3_stmt *stmt = db->stmts[of_table(table, SKL_SQL_IMAGE_PUT)];
+
+    skl_db_bind_text(stmt, 1, key);
+    skl_db_bind_text(stmt, 2, owner);
+    skl_db_bind_text(stmt, 3, body);
+    return skl_db_run(db, stmt, err);
+}
+
+int skl_db_delete(struct skl_db *db, enum skl_db_table table, const char *key,
                   struct skl_error *err)
 {
-    return run(db, db->update, (const char *const[]){kind, id, moving}, 3, err);
+    sqlite3_stmt *stmt = db->stmts[of_table(table, SKL_SQL_IMAGE_DELETE)];
+
+    skl_db_bind_text(stmt, 1, key);
+    return skl_db_run(db, stmt, err);
 }
 
-int skl_db_delete(struct skl_db *db, const char *kind, const char *id, struct skl_error *err)
-{
-    return run(db, db->remove, (const char *const[]){kind, id}, 2, err);
-}
-
-static int give_row(sqlite3_stmt *stmt, skl_db_row_cb *cb, void *arg, struct skl_error *err)
-{
-    SKL_AUTO_JSON cJSON *fixed = NULL, *moving = NULL;
-    const char *id = (const char *)sqlite3_column_text(stmt, 0);
-    const char *a = (const char *)sqlite3_column_text(stmt, 1);
-    const char *b = (const char *)sqlite3_column_text(stmt, 2);
-    int rc = id && a && b ? 0 : skl_fail(err, SKL_E_INTERNAL, "a row is not complete");
-
-    if (rc == 0)
-        rc = skl_json_parse(skl_str(a), &fixed, err);
-    if (rc == 0)
-        rc = skl_json_parse(skl_str(b), &moving, err);
-    if (rc == 0)
-        rc = cb(arg, id, fixed, moving, err);
-    return rc;
-}
-
-int skl_db_each(struct skl_db *db, const char *kind, skl_db_row_cb *cb, void *arg,
+int skl_db_each(struct skl_db *db, enum skl_db_table table, skl_db_each_cb *cb, void *arg,
                 struct skl_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
-    int rc = 0, step = SQLITE_DONE;
+    static const char *const names[] = {
+#define X(name, sql_name) #sql_name,
+        SKL_DB_TABLES(X)
+#undef X
+    };
+    sqlite3_stmt *stmt = db->stmts[of_table(table, SKL_SQL_IMAGE_ALL)];
+    int rc;
 
-    if (sqlite3_prepare_v2(db->sql,
-                           "SELECT id, fixed, moving FROM object WHERE kind = ? ORDER BY seq", -1,
-                           &stmt, NULL) != SQLITE_OK)
-        return fail(db, "reading the state database", err);
-    sqlite3_bind_text(stmt, 1, kind, -1, SQLITE_STATIC);
-    while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
-        rc = give_row(stmt, cb, arg, err);
-        if (rc < 0)
-            skl_wrap(err, rc, "reading a %s from '%s'", kind, db->path);
+    while ((rc = skl_db_row(db, stmt, err)) > 0) {
+        rc = cb(arg, skl_db_column(stmt, 0), skl_db_column(stmt, 1), err);
+        if (rc < 0) {
+            skl_db_fail_row(db, names[table], skl_db_column(stmt, 0), err);
+            sqlite3_reset(stmt);
+            return rc;
+        }
     }
-    if (rc == 0 && step != SQLITE_DONE)
-        rc = fail(db, "reading the state database", err);
-    sqlite3_finalize(stmt);
     return rc;
 }

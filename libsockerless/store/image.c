@@ -1,9 +1,15 @@
+/* Images. A name (familiar reference or name@digest) belongs to one image at a time; one map finds images by
+ * all of their names, so that whatever was shown to a client leads back to a reference the cloud can pull. */
 #include "store/image.h"
 
+#include <stdio.h>
+
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/id.h"
-#include "base/limits.h"
 #include "store/store_internal.h"
+
+#define ID_PREFIX "sha256:"
 
 struct skl_image *skl_image_new(void)
 {
@@ -29,118 +35,41 @@ void skl_image_free(struct skl_image *i)
     free(i);
 }
 
-/* -- rows: names change, the rest does not */
-
-static char *fixed_text(const struct skl_image *i)
-{
-    struct skl_json j;
-    struct skl_buf b;
-
-    skl_buf_init(&b, 16 * SKL_MIB);
-    skl_json_init(&j, &b);
-    skl_json_object(&j, NULL);
-    skl_row_add_str(&j, "config", i->config_json);
-    skl_row_add_str(&j, "os", i->os);
-    skl_row_add_str(&j, "architecture", i->architecture);
-    skl_row_add_str(&j, "variant", i->variant);
-    skl_json_strf(&j, "created", "%lld", (long long)i->created_ns);
-    skl_json_int(&j, "size", i->size);
-    skl_json_bool(&j, "synthetic", i->synthetic);
-    skl_row_add_labels(&j, "labels", &i->labels);
-    skl_json_end_object(&j);
-    return skl_buf_detach(&b);
-}
-
-static char *moving_text(const struct skl_image *i)
-{
-    struct skl_json j;
-    struct skl_buf b;
-
-    skl_buf_init(&b, 16 * SKL_MIB);
-    skl_json_init(&j, &b);
-    skl_json_object(&j, NULL);
-    skl_json_strv(&j, "refs", i->refs);
-    skl_json_strv(&j, "digests", i->digests);
-    skl_row_add_str(&j, "pull_ref", i->pull_ref);
-    skl_row_add_str(&j, "registry_auth", i->registry_auth);
-    skl_json_strf(&j, "tagged", "%lld", (long long)i->tagged_ns);
-    skl_json_end_object(&j);
-    return skl_buf_detach(&b);
-}
-
-static int64_t row_ns(const cJSON *row, const char *name)
-{
-    int64_t v = 0;
-
-    return skl_str_i64(skl_str(skl_json_get_str(row, name)), &v) ? v : 0;
-}
-
-int skl_image_load(void *store, const char *id, const cJSON *fixed, const cJSON *moving,
-                   struct skl_error *err)
-{
-    struct skl_store *s = store;
-    struct skl_image *i;
-
-    if (strlen(id) >= sizeof(i->id))
-        return skl_fail(err, SKL_E_INTERNAL, "image '%.80s' is not complete", id);
-    i = skl_image_new();
-    memcpy(i->id, id, strlen(id) + 1);
-    i->config_json = skl_row_str(fixed, "config");
-    i->os = skl_row_str(fixed, "os");
-    i->architecture = skl_row_str(fixed, "architecture");
-    i->variant = skl_row_str(fixed, "variant");
-    i->created_ns = row_ns(fixed, "created");
-    i->size = skl_json_get_int(fixed, "size", 0);
-    i->synthetic = skl_json_get_bool(fixed, "synthetic", false);
-    skl_row_labels(fixed, "labels", &i->labels);
-    i->refs = skl_json_get_strv(moving, "refs");
-    i->digests = skl_json_get_strv(moving, "digests");
-    i->pull_ref = skl_row_str(moving, "pull_ref");
-    i->registry_auth = skl_row_str(moving, "registry_auth");
-    i->tagged_ns = row_ns(moving, "tagged");
-    skl_list_push(&s->images, &i->in_store);
-    return 0;
-}
-
-static int persist(struct skl_store *s, const struct skl_image *i, struct skl_error *err)
-{
-    char *moving SKL_AUTO_STR = moving_text(i);
-
-    return skl_db_update(s->db, "image", i->id, moving, err);
-}
-
-/* -- finding */
-
-static bool strv_has(char *const *v, const char *s)
+static bool has(char *const *v, const char *s)
 {
     for (; v && *v; v++)
-        if (strcmp(*v, s) == 0)
+        if (skl_streq(*v, s))
             return true;
     return false;
 }
 
-static void strv_remove(char **v, const char *s)
+/* A copy of v without s. */
+static char **without(char *const *v, const char *s)
 {
+    char **kept = skl_new0_n(char *, skl_strv_len(v) + 1);
+    size_t n = 0;
+
     for (; v && *v; v++)
-        if (strcmp(*v, s) == 0) {
-            free(*v);
-            for (; v[0]; v++)
-                v[0] = v[1];
-            return;
-        }
+        if (!skl_streq(*v, s))
+            kept[n++] = skl_strdup(*v);
+    return kept;
 }
 
-static struct skl_image *by_prefix(struct skl_store *s, const char *prefix)
+/* -- finding */
+
+static struct skl_image *by_id_prefix(struct skl_store *s, struct skl_str ref)
 {
     struct skl_image *found = NULL;
     struct skl_list *it;
 
-    if (!skl_is_hex(skl_str(prefix)))
+    if (skl_str_starts(ref, ID_PREFIX))
+        ref = skl_str_skip(ref, strlen(ID_PREFIX));
+    if (ref.n > SKL_ID_LEN || !skl_is_hex(ref))
         return NULL;
     skl_list_foreach (it, &s->images) {
         struct skl_image *i = SKL_LIST_ENTRY(it, struct skl_image, in_store);
 
-        if (!skl_str_starts(skl_str(i->id + strlen("sha256:")), prefix))
+        if (memcmp(i->id + strlen(ID_PREFIX), ref.p, ref.n) != 0)
             continue;
         if (found)
             return NULL;
@@ -151,15 +80,11 @@ static struct skl_image *by_prefix(struct skl_store *s, const char *prefix)
 
 struct skl_image *skl_image_find(struct skl_store *s, const char *ref)
 {
-    struct skl_list *it;
+    struct skl_image *i = skl_map_getz(&s->images_by_id, ref);
 
-    skl_list_foreach (it, &s->images) {
-        struct skl_image *i = SKL_LIST_ENTRY(it, struct skl_image, in_store);
-
-        if (strcmp(i->id, ref) == 0 || strv_has(i->refs, ref) || strv_has(i->digests, ref))
-            return i;
-    }
-    return by_prefix(s, skl_str_starts(skl_str(ref), "sha256:") ? ref + 7 : ref);
+    if (!i)
+        i = skl_map_getz(&s->images_by_name, ref);
+    return i ? i : by_id_prefix(s, skl_str(ref));
 }
 
 struct skl_list *skl_image_all(struct skl_store *s)
@@ -169,132 +94,250 @@ struct skl_list *skl_image_all(struct skl_store *s)
 
 size_t skl_image_count(struct skl_store *s)
 {
-    struct skl_list *it;
-    size_t n = 0;
-
-    skl_list_foreach (it, &s->images)
-        n++;
-    return n;
+    return s->images_by_id.n;
 }
 
-/* -- changing */
+/* -- changing. Names are set as a whole: a copy of the image with its new names is written, then taken over. */
 
-static void event(struct skl_store *s, const struct skl_image *i, const char *action,
-                  const char *name)
+static int image_write(struct skl_store *s, const struct skl_image *i, struct skl_error *err)
 {
-    struct skl_labels attributes = {0};
+    char *body SKL_AUTO_STR = NULL;
+    int rc = skl_image_encode(i, &body, err);
 
-    skl_labels_copy(&attributes, &i->labels);
-    skl_labels_set(&attributes, "name", name);
-    skl_journal_emit(s->journal, "image", action, i->id, NULL, attributes.pairs);
-    skl_labels_fini(&attributes);
+    return rc < 0 ? rc : skl_db_put(s->db, SKL_DB_IMAGE, i->id, NULL, body, err);
 }
 
-/* A name belongs to one image. */
-static int take_ref(struct skl_store *s, const struct skl_image *from_others_than, const char *ref,
-                    struct skl_error *err)
+static void map_names(struct skl_store *s, struct skl_image *i)
 {
-    struct skl_list *it;
+    for (char **p = i->refs; p && *p; p++)
+        skl_map_set(&s->images_by_name, skl_str(*p), i);
+    for (char **p = i->digests; p && *p; p++)
+        skl_map_set(&s->images_by_name, skl_str(*p), i);
+}
 
-    skl_list_foreach (it, &s->images) {
-        struct skl_image *i = SKL_LIST_ENTRY(it, struct skl_image, in_store);
+static void image_link(struct skl_store *s, struct skl_image *i)
+{
+    skl_list_push(&s->images, &i->in_store);
+    skl_map_set(&s->images_by_id, skl_str(i->id), i);
+    map_names(s, i);
+}
 
-        if (i == from_others_than || !strv_has(i->refs, ref))
-            continue;
-        strv_remove(i->refs, ref);
-        return persist(s, i, err);
+/* Takes refs away from other images, in the database; forget_refs() does the same in memory. */
+static int write_taken(struct skl_store *s, const struct skl_image *taker, char *const *refs,
+                       struct skl_error *err)
+{
+    int rc = 0;
+
+    for (; rc == 0 && refs && *refs; refs++) {
+        struct skl_image *other = skl_map_getz(&s->images_by_name, *refs);
+
+        if (other && !skl_streq(other->id, taker->id) && has(other->refs, *refs)) {
+            struct skl_image next = *other;
+
+            /* Several refs may leave the same image: each write leaves out all of them. */
+            next.refs = skl_strv_dup(other->refs);
+            for (char *const *p = refs; *p; p++) {
+                char **kept = without(next.refs, *p);
+
+                skl_strv_free(next.refs);
+                next.refs = kept;
+            }
+            rc = image_write(s, &next, err);
+            skl_strv_free(next.refs);
+        }
     }
-    return 0;
+    return rc;
 }
 
-static int merge(struct skl_store *s, struct skl_image *to, struct skl_image *own_from,
-                 struct skl_error *err)
+static void forget_refs(struct skl_store *s, const struct skl_image *taker, char *const *refs)
 {
-    for (char **p = own_from->refs; p && *p; p++)
-        if (!strv_has(to->refs, *p))
-            skl_strv_push(&to->refs, *p);
-    for (char **p = own_from->digests; p && *p; p++)
-        if (!strv_has(to->digests, *p))
-            skl_strv_push(&to->digests, *p);
-    skl_strset(&to->pull_ref, own_from->pull_ref);
-    if (own_from->registry_auth)
-        skl_strset(&to->registry_auth, own_from->registry_auth);
-    to->tagged_ns = own_from->tagged_ns;
-    skl_image_free(own_from);
-    return persist(s, to, err);
+    for (; refs && *refs; refs++) {
+        struct skl_image *other = skl_map_getz(&s->images_by_name, *refs);
+
+        if (other && other != taker && has(other->refs, *refs)) {
+            char **kept = without(other->refs, *refs);
+
+            skl_strv_free(other->refs);
+            other->refs = kept;
+        }
+    }
+}
+
+/* Writes `next` (to be) and what it takes from others, in one transaction. */
+static int write_with_refs(struct skl_store *s, const struct skl_image *next, struct skl_error *err)
+{
+    int rc = skl_db_begin(s->db, err);
+
+    if (rc < 0)
+        return rc;
+    rc = image_write(s, next, err);
+    if (rc == 0)
+        rc = write_taken(s, next, next->refs, err);
+    return skl_db_end(s->db, rc, err);
+}
+
+static void union_of(char ***to, char *const *from)
+{
+    for (; from && *from; from++)
+        if (!has(*to, *from))
+            skl_strv_push(to, *from);
+}
+
+/* own_i is newer news about `old`: its facts count, names are joined. A guess never replaces a fact. */
+static void merge(struct skl_image *own_i, const struct skl_image *old)
+{
+    char **refs = skl_strv_dup(old->refs), **digests = skl_strv_dup(old->digests);
+
+    union_of(&refs, own_i->refs);
+    union_of(&digests, own_i->digests);
+    skl_strv_free(own_i->refs);
+    skl_strv_free(own_i->digests);
+    own_i->refs = refs;
+    own_i->digests = digests;
+    if (own_i->synthetic && !old->synthetic) {
+        own_i->synthetic = false;
+        skl_strset(&own_i->pull_ref, old->pull_ref);
+        skl_strset(&own_i->config_json, old->config_json);
+        skl_strset(&own_i->os, old->os);
+        skl_strset(&own_i->architecture, old->architecture);
+        skl_strset(&own_i->variant, old->variant);
+        skl_labels_copy(&own_i->labels, &old->labels);
+        own_i->created_ns = old->created_ns;
+        own_i->size = old->size;
+    }
+    if (!own_i->registry_auth)
+        own_i->registry_auth = skl_strdup(old->registry_auth);
+}
+
+/* *to becomes *from, in place: others hold pointers to it. */
+static void take_over(struct skl_image *to, struct skl_image *from)
+{
+    struct skl_image old = *to;
+
+    *to = *from;
+    to->in_store = old.in_store;
+    *from = old;
+    skl_list_init(&from->in_store);
+    skl_image_free(from);
 }
 
 int skl_image_add(struct skl_store *s, struct skl_image *own_i, struct skl_image **ret,
                   struct skl_error *err)
 {
-    struct skl_image *same = skl_image_find(s, own_i->id);
-    int rc = 0;
+    struct skl_image *i = own_i;
+    struct skl_image *old = skl_map_getz(&s->images_by_id, i->id);
+    int rc;
 
-    for (char **p = own_i->refs; rc == 0 && p && *p; p++)
-        rc = take_ref(s, same, *p, err);
-    if (rc == 0 && same) {
-        *ret = same;
-        return merge(s, same, own_i, err);
-    }
-    if (rc == 0) {
-        char *fixed SKL_AUTO_STR = fixed_text(own_i);
-        char *moving SKL_AUTO_STR = moving_text(own_i);
-
-        rc = skl_db_insert(s->db, "image", own_i->id, fixed, moving, err);
-    }
+    SKL_ASSERT(strlen(i->id) == strlen(ID_PREFIX) + SKL_ID_LEN);
+    if (i->tagged_ns == 0)
+        i->tagged_ns = skl_wall_ns();
+    if (old)
+        merge(i, old);
+    rc = write_with_refs(s, i, err);
     if (rc < 0) {
-        skl_image_free(own_i);
+        skl_image_free(i);
         return rc;
     }
-    skl_list_push(&s->images, &own_i->in_store);
-    *ret = own_i;
+    forget_refs(s, old, i->refs);
+    if (old) {
+        /* a name that only the old record had stays mapped: names are joined */
+        take_over(old, i);
+        map_names(s, old);
+        *ret = old;
+        return 0;
+    }
+    image_link(s, i);
+    *ret = i;
     return 0;
 }
 
 int skl_image_tag(struct skl_store *s, struct skl_image *i, const char *ref, struct skl_error *err)
 {
-    int rc = take_ref(s, i, ref, err);
+    struct skl_image next = *i;
+    int rc;
 
-    if (rc == 0 && !strv_has(i->refs, ref)) {
-        skl_strv_push(&i->refs, ref);
-        rc = persist(s, i, err);
-        if (rc < 0)
-            strv_remove(i->refs, ref);
+    if (has(i->refs, ref))
+        return 0;
+    next.refs = skl_strv_dup(i->refs);
+    skl_strv_push(&next.refs, ref);
+    next.tagged_ns = skl_wall_ns();
+    rc = write_with_refs(s, &next, err);
+    if (rc < 0) {
+        skl_strv_free(next.refs);
+        return rc;
     }
-    if (rc == 0)
-        event(s, i, "tag", ref);
-    return rc;
+    forget_refs(s, i, next.refs);
+    skl_strv_free(i->refs);
+    i->refs = next.refs;
+    i->tagged_ns = next.tagged_ns;
+    map_names(s, i);
+    return 0;
 }
 
 int skl_image_untag(struct skl_store *s, struct skl_image *i, const char *ref,
                     struct skl_error *err)
 {
-    bool was_ref = strv_has(i->refs, ref), was_digest = strv_has(i->digests, ref);
-    char *name SKL_AUTO_STR = skl_strdup(ref); /* it may be the very string that goes */
+    char *name SKL_AUTO_STR = skl_strdup(ref); /* may be one of the strings freed below */
+    struct skl_image next = *i;
     int rc;
 
-    strv_remove(i->refs, name);
-    strv_remove(i->digests, name);
-    rc = persist(s, i, err);
+    if (!has(i->refs, name) && !has(i->digests, name))
+        return skl_fail(err, SKL_E_NOTFOUND, "No such image: %s", name);
+    next.refs = without(i->refs, name);
+    next.digests = without(i->digests, name);
+    rc = image_write(s, &next, err);
     if (rc < 0) {
-        if (was_ref)
-            skl_strv_push(&i->refs, name);
-        if (was_digest)
-            skl_strv_push(&i->digests, name);
+        skl_strv_free(next.refs);
+        skl_strv_free(next.digests);
         return rc;
     }
-    event(s, i, "untag", i->id);
+    skl_map_remove(&s->images_by_name, skl_str(name));
+    skl_strv_free(i->refs);
+    skl_strv_free(i->digests);
+    i->refs = next.refs;
+    i->digests = next.digests;
     return 0;
+}
+
+static void unmap_names(struct skl_store *s, struct skl_image *i, char *const *names)
+{
+    for (; names && *names; names++)
+        if (skl_map_getz(&s->images_by_name, *names) == i)
+            skl_map_remove(&s->images_by_name, skl_str(*names));
 }
 
 int skl_image_remove(struct skl_store *s, struct skl_image *i, struct skl_error *err)
 {
-    int rc = skl_db_delete(s->db, "image", i->id, err);
+    int rc = skl_db_delete(s->db, SKL_DB_IMAGE, i->id, err);
 
     if (rc < 0)
         return rc;
+    unmap_names(s, i, i->refs);
+    unmap_names(s, i, i->digests);
+    skl_map_remove(&s->images_by_id, skl_str(i->id));
     skl_list_remove(&i->in_store);
-    event(s, i, "delete", i->id);
     skl_image_free(i);
     return 0;
+}
+
+static int load_one(void *arg, const char *key, const char *body, struct skl_error *err)
+{
+    struct skl_store *s = arg;
+    struct skl_image *i = skl_image_new();
+    int rc = skl_image_decode(skl_str(body), i, err);
+
+    if (rc == 0 && strlen(key) != strlen(ID_PREFIX) + SKL_ID_LEN)
+        rc = skl_fail(err, SKL_E_INTERNAL, "the id is no valid one");
+    if (rc < 0) {
+        skl_image_free(i);
+        return rc;
+    }
+    snprintf(i->id, sizeof(i->id), "%s", key);
+    image_link(s, i);
+    return 0;
+}
+
+int skl_images_load(struct skl_store *s, struct skl_error *err)
+{
+    return skl_db_each(s->db, SKL_DB_IMAGE, load_one, s, err);
 }

@@ -33,8 +33,9 @@ void skl_image_free(struct skl_image *i);
 struct skl_image *skl_image_find(struct skl_store *s, const char *ref);
 struct skl_list *skl_image_all(struct skl_store *s);
 size_t skl_image_count(struct skl_store *s);
-/* Adds, or merges refs and digests into the image of the same id; a ref is taken away from another
- * image. *ret is the stored one. */
+/* Adds, or merges refs and digests into the image of the same id (a synthetic record does not replace a
+ * real one); a ref is taken away from another image. own_i is swallowed, also when this fails; *ret is the
+ * stored one. No event: docker/ tells pull, tag, untag and delete. */
 int skl_image_add(struct skl_store *s, struct skl_image *own_i, struct skl_image **ret,
                   struct skl_error *err);
 int skl_image_tag(struct skl_store *s, struct skl_image *i, const char *ref, struct skl_error *err);

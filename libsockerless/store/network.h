@@ -22,20 +22,23 @@ void skl_network_free(struct skl_network *n);
 int skl_network_find(struct skl_store *s, const char *ref, struct skl_network **ret,
                      struct skl_error *err);
 struct skl_list *skl_network_all(struct skl_store *s);
-/* Fills in subnet and gateway when empty (next free 172.x.0.0/16). Event create. */
+/* Fills in subnet and gateway when empty (next free 172.x.0.0/16, then 192.168.x.0/20, 10.x.0.0/16); a
+ * given subnet is IPv4. own_n is swallowed, also when this fails. Event create. */
 int skl_network_add(struct skl_store *s, struct skl_network *own_n, struct skl_network **ret,
                     struct skl_error *err);
 /* FORBIDDEN for predefined ones and while running containers have endpoints. Event destroy. */
 int skl_network_remove(struct skl_store *s, struct skl_network *n, struct skl_error *err);
 
 /* -- endpoints. The request members are copied. An address is given when the container runs (or now if it
- * does) and taken back when it ends. Events connect, disconnect. */
+ * does) and taken back when it ends; connect and disconnect are told then: what is connected to a container
+ * that does not run is only noted. IPAMConfig.IPv4Address of the request is honoured when it is free. */
 int skl_network_connect(struct skl_store *s, struct skl_network *n, struct skl_container *c,
                         char *const *aliases, const char *request_json, struct skl_error *err);
 int skl_network_disconnect(struct skl_store *s, struct skl_network *n, struct skl_container *c,
                            struct skl_error *err);
 struct skl_endpoint *skl_network_endpoint(const struct skl_network *n, struct skl_container *c);
-/* At start and end of a run. */
+/* Before and after a run. Their effect is written with the transition that the caller makes next; the
+ * addresses of a container that does not run are not loaded. Doing it twice is harmless. */
 void skl_network_assign_addresses(struct skl_store *s, struct skl_container *c);
 void skl_network_release_addresses(struct skl_store *s, struct skl_container *c);
 

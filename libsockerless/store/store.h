@@ -1,6 +1,10 @@
 /* store - all objects in memory, SQLite (WAL) behind them; every transition is written before it returns.
  *
  * Thread  loop thread
+ * Files   DIR/state.db (0600, directory 0700: it holds agent tokens and registry logins in clear, which a
+ *         recovered daemon needs), DIR/lock. A commit survives the end of the process in any way.
+ * Events  container, exec, network and volume events are emitted here; image events and those of plain
+ *         actions (kill, stop, attach, top...) by the layers above
  * Errors  a disk that is full or read-only fails the transition with INTERNAL and a sentence; memory and
  *         database stay the same
  */
@@ -20,7 +24,8 @@
  * daemon. Loads everything; containers that were STARTING, RUNNING or PAUSED stay so: the layers above
  * find out what became of them. */
 int skl_store_open(uv_loop_t *loop, const char *dir, struct skl_store **ret, struct skl_error *err);
-void skl_store_close(struct skl_store *s); /* NULL is fine */
+/* NULL is fine. Calls nobody: waiters and subscriptions that are left stay valid for their cancel. */
+void skl_store_close(struct skl_store *s);
 struct skl_journal *skl_store_journal(struct skl_store *s);
 const char *
 skl_store_instance(const struct skl_store *s); /* random id of this installation, kept */

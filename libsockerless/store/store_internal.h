@@ -1,78 +1,118 @@
-/* store_internal - what the files of store/ share. */
+/* store_internal - what the files of store/ share; nobody else includes it, tests apart. */
 #ifndef SKL_STORE_STORE_INTERNAL_H
 #define SKL_STORE_STORE_INTERNAL_H
 
-#include "base/json.h"
-#include "base/json_read.h"
 #include "base/map.h"
 #include "net/loop.h"
+#include "store/codec.h"
+#include "store/db.h"
 #include "store/store.h"
 
-struct skl_db;
+/* Containers, networks and execs are allocated as these; the public part comes first. */
+struct skl_container_full {
+    struct skl_container c;
+    int64_t seq; /* row number: the order of creation */
+    struct skl_list execs;
+};
+
+struct skl_network_full {
+    struct skl_network n;
+    uint32_t base;       /* first address, host order; 0 without a subnet */
+    unsigned bits;       /* prefix length */
+    uint8_t *used;       /* bit set over the first SKL_NETWORK_MAX_ADDRESSES; made when needed */
+    size_t n_used;       /* bytes in `used` */
+    uint32_t first_free; /* no address below this offset is free */
+};
+#define SKL_NETWORK_MAX_ADDRESSES 65536u
+
+struct skl_exec_full {
+    struct skl_exec x;
+    struct skl_list in_container;
+};
+
+#define SKL_EXEC_KEEP_MS INT64_C(300000)
+
+struct skl_store_turn; /* outlives the store while a deferred call is under way */
 
 struct skl_store {
     uv_loop_t *loop;
     char *dir;
-    char *instance;
-    int lock_fd;
     struct skl_db *db;
+    int lock_fd;
+    char instance[33];
     struct skl_journal *journal;
 
-    struct skl_list containers, images, networks, volumes, execs;
+    struct skl_list containers;
     struct skl_map containers_by_id, containers_by_name;
-    struct skl_map networks_by_id, volumes_by_name, execs_by_id;
-    size_t by_state[SKL_CONTAINER_MAX_];
+    size_t n_in_state[SKL_CONTAINER_MAX_];
+    int64_t last_seq;
     skl_container_observer_cb *observer;
     void *observer_arg;
-    struct skl_timer *exec_sweep;
+
+    struct skl_list fired; /* waiters whose answer is on its way */
+    struct skl_store_turn *turn;
+
+    struct skl_list images;
+    struct skl_map images_by_id, images_by_name; /* names: refs and digests */
+    struct skl_list networks;
+    struct skl_map networks_by_id, networks_by_name;
+    struct skl_list volumes;
+    struct skl_map volumes_by_name;
+    struct skl_list execs;
+    struct skl_map execs_by_id;
+    struct skl_timer *prune;
 };
 
-/* db.c: one table; a row is kind, id, a fixed part and a moving part, both JSON text. */
-int skl_db_open(const char *path, struct skl_db **ret, struct skl_error *err);
-void skl_db_close(struct skl_db *db); /* NULL is fine */
-int skl_db_insert(struct skl_db *db, const char *kind, const char *id, const char *fixed,
-                  const char *moving, struct skl_error *err);
-int skl_db_update(struct skl_db *db, const char *kind, const char *id, const char *moving,
-                  struct skl_error *err);
-int skl_db_delete(struct skl_db *db, const char *kind, const char *id, struct skl_error *err);
-typedef int skl_db_row_cb(void *arg, const char *id, const cJSON *fixed, const cJSON *moving,
-                          struct skl_error *err);
-/* In the order of insertion. */
-int skl_db_each(struct skl_db *db, const char *kind, skl_db_row_cb *cb, void *arg,
-                struct skl_error *err);
-
-/* event.c */
 struct skl_journal *skl_journal_new(void);
-void skl_journal_free(struct skl_journal *j);
+void skl_journal_free(struct skl_journal *j); /* subscriptions stay valid for unsubscribe */
 
-/* container_row.c */
-char *skl_container_fixed_text(const struct skl_container *c);
-char *skl_container_moving_text(const struct skl_container *c);
-int skl_container_from_row(const char *id, const cJSON *fixed, const cJSON *moving,
-                           struct skl_container **ret, struct skl_error *err);
-int skl_container_persist(struct skl_store *s, const struct skl_container *c,
-                          struct skl_error *err);
-/* Into the maps; no event, no row. */
-void skl_container_link(struct skl_store *s, struct skl_container *c);
+struct skl_container_full *skl_container_full(struct skl_container *c);
+struct skl_exec_full *skl_exec_full(struct skl_exec *x);
+
 void skl_endpoint_fini(struct skl_endpoint *e);
 
-int skl_image_load(void *store, const char *id, const cJSON *fixed, const cJSON *moving,
-                   struct skl_error *err);
-int skl_network_load(void *store, const char *id, const cJSON *fixed, const cJSON *moving,
-                     struct skl_error *err);
-int skl_volume_load(void *store, const char *id, const cJSON *fixed, const cJSON *moving,
-                    struct skl_error *err);
-int skl_exec_load(void *store, const char *id, const cJSON *fixed, const cJSON *moving,
-                  struct skl_error *err);
-int skl_network_make_predefined(struct skl_store *s, struct skl_error *err);
-void skl_exec_drop_all(struct skl_store *s, const char *container_id);
-void skl_exec_start_sweep(struct skl_store *s);
+/* container_row.c: reading and writing the rows of containers */
+int skl_container_write(struct skl_store *s, const struct skl_container *c, struct skl_error *err);
+int skl_container_write_spec(struct skl_store *s, const struct skl_container *c,
+                             struct skl_error *err);
+int skl_container_write_health(struct skl_store *s, const struct skl_container *c,
+                               const char *log_json, struct skl_error *err);
+int skl_container_delete_rows(struct skl_store *s, const struct skl_container *c,
+                              struct skl_error *err);
+int skl_containers_load(struct skl_store *s, struct skl_error *err);
+void skl_container_link(struct skl_store *s, struct skl_container *c);
+void skl_container_unlink(struct skl_store *s, struct skl_container *c);
 
-/* JSON helpers for rows */
-char *skl_row_str(const cJSON *row, const char *name);  /* owned copy, NULL if absent */
-char *skl_row_text(const cJSON *row, const char *name); /* a nested value as text; NULL if absent */
-void skl_row_labels(const cJSON *row, const char *name, struct skl_labels *ret);
-void skl_row_add_str(struct skl_json *j, const char *name, const char *value); /* NULL: left out */
-void skl_row_add_labels(struct skl_json *j, const char *name, const struct skl_labels *l);
+/* container_wait.c */
+enum skl_wake {
+    SKL_WAKE_STOPPED = 1, /* NOT_RUNNING */
+    SKL_WAKE_EXITED = 2,  /* NEXT_EXIT */
+    SKL_WAKE_REMOVED = 4, /* REMOVED */
+};
+void skl_container_wake(struct skl_store *s, struct skl_container *c, unsigned who,
+                        const char *error);
+void skl_waiters_orphan(struct skl_list *waiters); /* at close: left to their owners */
+void skl_store_turn_close(struct skl_store *s);
+
+int skl_images_load(struct skl_store *s, struct skl_error *err);
+int skl_networks_load(struct skl_store *s, struct skl_error *err);
+/* After the containers: marks the addresses of those that run. */
+void skl_networks_mark(struct skl_store *s);
+int skl_volumes_load(struct skl_store *s, struct skl_error *err);
+int skl_execs_load(struct skl_store *s, struct skl_error *err);
+void skl_execs_close(struct skl_store *s);
+void skl_execs_forget(struct skl_store *s, struct skl_container *c);
+/* Deletes execs that ended before `now_ns` - SKL_EXEC_KEEP_MS. */
+void skl_execs_prune(struct skl_store *s, int64_t now_ns);
+
+/* network_address.c */
+bool skl_network_parse(struct skl_network_full *n, struct skl_error *err);
+int skl_network_pick_subnet(struct skl_store *s, struct skl_network_full *n, struct skl_error *err);
+void skl_network_mark(struct skl_network_full *n, const char *ip, bool used);
+/* wanted: a fixed address or NULL. Owned; "" when there is none. */
+char *skl_network_take_address(struct skl_network_full *n, const char *wanted);
+
+/* Volume events of a run; `on` mount, else unmount. */
+void skl_container_mount_events(struct skl_store *s, const struct skl_container *c, bool on);
 
 #endif

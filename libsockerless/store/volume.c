@@ -1,15 +1,15 @@
+/* Volumes: records with a name. */
 #include "store/volume.h"
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/clock.h"
-#include "base/limits.h"
 #include "store/store_internal.h"
 
 struct skl_volume *skl_volume_new(void)
 {
     struct skl_volume *v = skl_new0(struct skl_volume);
 
-    v->created_ns = skl_wall_ns();
     skl_list_init(&v->in_store);
     return v;
 }
@@ -25,46 +25,6 @@ void skl_volume_free(struct skl_volume *v)
     free(v);
 }
 
-static char *row_text(const struct skl_volume *v)
-{
-    struct skl_json j;
-    struct skl_buf b;
-
-    skl_buf_init(&b, 4 * SKL_MIB);
-    skl_json_init(&j, &b);
-    skl_json_object(&j, NULL);
-    skl_row_add_str(&j, "driver", v->driver);
-    skl_json_strf(&j, "created", "%lld", (long long)v->created_ns);
-    skl_json_bool(&j, "anonymous", v->anonymous);
-    skl_row_add_str(&j, "options", v->options_json);
-    skl_row_add_labels(&j, "labels", &v->labels);
-    skl_json_end_object(&j);
-    return skl_buf_detach(&b);
-}
-
-static void link_volume(struct skl_store *s, struct skl_volume *v)
-{
-    skl_list_push(&s->volumes, &v->in_store);
-    skl_map_set(&s->volumes_by_name, skl_str(v->name), v);
-}
-
-int skl_volume_load(void *store, const char *id, const cJSON *fixed, const cJSON *moving,
-                    struct skl_error *err)
-{
-    struct skl_volume *v = skl_volume_new();
-    int64_t created = 0;
-
-    v->name = skl_strdup(id);
-    v->driver = skl_row_str(fixed, "driver");
-    if (skl_str_i64(skl_str(skl_json_get_str(fixed, "created")), &created))
-        v->created_ns = created;
-    v->anonymous = skl_json_get_bool(fixed, "anonymous", false);
-    v->options_json = skl_row_str(fixed, "options");
-    skl_row_labels(fixed, "labels", &v->labels);
-    link_volume(store, v);
-    return 0;
-}
-
 struct skl_volume *skl_volume_find(struct skl_store *s, const char *name)
 {
     return skl_map_getz(&s->volumes_by_name, name);
@@ -75,38 +35,58 @@ struct skl_list *skl_volume_all(struct skl_store *s)
     return &s->volumes;
 }
 
-static void event(struct skl_store *s, const struct skl_volume *v, const char *action)
+static void volume_event(struct skl_store *s, const struct skl_volume *v, const char *action)
 {
-    struct skl_labels attributes = {0};
+    char *attributes[] = {(char[]){"driver"}, v->driver, NULL};
 
-    skl_labels_set(&attributes, "driver", v->driver);
-    skl_journal_emit(s->journal, "volume", action, v->name, NULL, attributes.pairs);
-    skl_labels_fini(&attributes);
+    skl_journal_emit(s->journal, "volume", action, v->name, NULL, attributes);
+}
+
+static void volume_link(struct skl_store *s, struct skl_volume *v)
+{
+    skl_list_push(&s->volumes, &v->in_store);
+    skl_map_set(&s->volumes_by_name, skl_str(v->name), v);
 }
 
 int skl_volume_add(struct skl_store *s, struct skl_volume *own_v, struct skl_volume **ret,
                    struct skl_error *err)
 {
-    char *row SKL_AUTO_STR = row_text(own_v);
+    struct skl_volume *v = own_v, *other;
+    char *body SKL_AUTO_STR = NULL;
     int rc;
 
-    *ret = skl_volume_find(s, own_v->name);
-    if (*ret) { /* the same name again is the same volume */
-        skl_volume_free(own_v);
-        return 0;
-    }
-    rc = skl_db_insert(s->db, "volume", own_v->name, row, "{}", err);
-    if (rc < 0) {
-        skl_volume_free(own_v);
+    SKL_ASSERT(!skl_str_empty(v->name));
+    if (skl_str_empty(v->driver))
+        skl_strset(&v->driver, "local");
+    other = skl_volume_find(s, v->name);
+    if (other) {
+        rc = 0;
+        if (skl_streq(other->driver, v->driver))
+            *ret = other;
+        else
+            rc = skl_fail(err, SKL_E_CONFLICT,
+                          "create %s: a volume of this name exists with driver %s: volume name "
+                          "must be unique",
+                          v->name, other->driver);
+        skl_volume_free(v);
         return rc;
     }
-    link_volume(s, own_v);
-    event(s, own_v, "create");
-    *ret = own_v;
+    if (v->created_ns == 0)
+        v->created_ns = skl_wall_ns();
+    rc = skl_volume_encode(v, &body, err);
+    if (rc == 0)
+        rc = skl_db_put(s->db, SKL_DB_VOLUME, v->name, NULL, body, err);
+    if (rc < 0) {
+        skl_volume_free(v);
+        return rc;
+    }
+    volume_link(s, v);
+    volume_event(s, v, "create");
+    *ret = v;
     return 0;
 }
 
-static bool mounts(const struct skl_container *c, const struct skl_volume *v)
+static bool is_mounted(const struct skl_container *c, const struct skl_volume *v)
 {
     for (size_t i = 0; i < c->spec.n_mounts; i++)
         if (skl_streq(c->spec.mounts[i].type, "volume") &&
@@ -115,38 +95,58 @@ static bool mounts(const struct skl_container *c, const struct skl_volume *v)
     return false;
 }
 
-size_t skl_volume_users(struct skl_store *s, const struct skl_volume *v)
-{
-    struct skl_list *it;
-    size_t n = 0;
-
-    skl_list_foreach (it, &s->containers)
-        n += mounts(SKL_LIST_ENTRY(it, struct skl_container, in_store), v);
-    return n;
-}
-
 int skl_volume_remove(struct skl_store *s, struct skl_volume *v, struct skl_error *err)
 {
     SKL_AUTO_BUF struct skl_buf users;
     struct skl_list *it;
     int rc;
 
-    skl_buf_init(&users, 4 * SKL_KIB); /* the message is cut anyway */
+    skl_buf_init(&users, 4096); /* an error message is cut long before */
     skl_list_foreach (it, &s->containers) {
         struct skl_container *c = SKL_LIST_ENTRY(it, struct skl_container, in_store);
 
-        if (mounts(c, v))
+        if (is_mounted(c, v))
             skl_buf_addf(&users, "%s%s", users.n ? ", " : "", c->id);
     }
     if (users.n > 0)
         return skl_fail(err, SKL_E_CONFLICT, "remove %s: volume is in use - [%s]", v->name,
                         users.p);
-    rc = skl_db_delete(s->db, "volume", v->name, err);
+    rc = skl_db_delete(s->db, SKL_DB_VOLUME, v->name, err);
     if (rc < 0)
         return rc;
     skl_map_remove(&s->volumes_by_name, skl_str(v->name));
     skl_list_remove(&v->in_store);
-    event(s, v, "destroy");
+    volume_event(s, v, "destroy");
     skl_volume_free(v);
     return 0;
+}
+
+size_t skl_volume_users(struct skl_store *s, const struct skl_volume *v)
+{
+    struct skl_list *it;
+    size_t n = 0;
+
+    skl_list_foreach (it, &s->containers)
+        n += is_mounted(SKL_LIST_ENTRY(it, struct skl_container, in_store), v);
+    return n;
+}
+
+static int load_one(void *arg, const char *key, const char *body, struct skl_error *err)
+{
+    struct skl_store *s = arg;
+    struct skl_volume *v = skl_volume_new();
+    int rc = skl_volume_decode(skl_str(body), v, err);
+
+    if (rc < 0) {
+        skl_volume_free(v);
+        return rc;
+    }
+    v->name = skl_strdup(key);
+    volume_link(s, v);
+    return 0;
+}
+
+int skl_volumes_load(struct skl_store *s, struct skl_error *err)
+{
+    return skl_db_each(s->db, SKL_DB_VOLUME, load_one, s, err);
 }

@@ -17,6 +17,8 @@ struct skl_volume *skl_volume_new(void);
 void skl_volume_free(struct skl_volume *v);
 struct skl_volume *skl_volume_find(struct skl_store *s, const char *name); /* exact; NULL if none */
 struct skl_list *skl_volume_all(struct skl_store *s);
+/* own_v is swallowed, also when this fails. A volume of that name and driver that is there already is
+ * *ret, unchanged and without an event; with another driver: CONFLICT. */
 int skl_volume_add(struct skl_store *s, struct skl_volume *own_v, struct skl_volume **ret,
                    struct skl_error *err); /* event create */
 /* CONFLICT with Docker's text while any container mounts it. Event destroy. */
