@@ -24,9 +24,10 @@ struct skl_spool_reader {
     const struct skl_spool_events *events;
     void *arg;
     struct skl_spool_position at, limit;
-    bool limited; /* reads up to limit, then ends */
-    bool paused;
-    bool in_slice, gone; /* closed by its own callback: freed after the slice */
+    bool limited;         /* reads up to limit, then ends */
+    bool paused, resumed; /* resumed: within the callback that then asks for a pause */
+    bool in_slice, gone;  /* closed by its own callback: freed after the slice */
+    bool counts;          /* skl_spool_count_lines(): never scheduled */
     struct skl_timer *next;
 };
 
@@ -34,7 +35,7 @@ static void slice(void *arg);
 
 static void schedule(struct skl_spool_reader *r)
 {
-    if (!r->next && !r->in_slice && !r->paused)
+    if (!r->next && !r->in_slice && !r->paused && !r->counts)
         r->next = skl_timer_start(r->s->loop, 0, slice, r);
 }
 
@@ -49,7 +50,20 @@ static void set_limit(struct skl_spool_reader *r)
     r->limit = skl_spool_end(r->s);
 }
 
+/* What follows is later than the reader wants. */
+static void end_here(struct skl_spool_reader *r)
+{
+    r->limited = true;
+    r->limit = r->at;
+}
+
 /* -- a slice */
+
+static void next_segment(struct skl_spool_reader *r)
+{
+    r->at = (struct skl_spool_position){r->at.segment + 1, 0};
+    skl_spool_trim(r->s);
+}
 
 /* The bytes from the reader's place on; 0 at the end of what is written, negative on errors. */
 static ssize_t read_slice(struct skl_spool_reader *r, char *buffer)
@@ -62,17 +76,18 @@ static ssize_t read_slice(struct skl_spool_reader *r, char *buffer)
     for (;;) {
         skl_buf_reset(&path);
         skl_spool_segment_path(r->s, r->at.segment, &path);
-        fd = open(path.p, O_RDONLY | O_CLOEXEC);
+        fd =
+            r->s->fds ? r->s->fds[r->at.segment - r->s->first] : open(path.p, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
-            return -errno;
+            return r->s->fds ? -EBADF : -errno;
         n = pread(fd, buffer, SLICE, r->at.offset);
         if (n < 0)
             n = -errno;
-        close(fd);
+        if (!r->s->fds)
+            close(fd);
         if (n != 0 || r->at.segment >= r->s->last)
             return n;
-        r->at = (struct skl_spool_position){r->at.segment + 1, 0};
-        skl_spool_trim(r->s);
+        next_segment(r);
     }
 }
 
@@ -94,13 +109,28 @@ static void give(struct skl_spool_reader *r, const char *buffer, size_t n)
         if (!skl_spool_head_is_valid(&h) || n < sizeof(h) + h.length)
             return;
         r->at.offset += (int64_t)sizeof(h) + h.length;
+        if (h.kind != SKL_SPOOL_KIND_MARK && r->options.until_ns != 0 &&
+            h.time_ns > r->options.until_ns)
+            end_here(r);
+        r->resumed = false;
         if (is_wanted(r, &h) &&
             !r->events->on_data(r->arg, (enum skl_spool_stream)h.kind, h.time_ns,
                                 skl_str_n(buffer + sizeof(h), h.length)))
-            r->paused = true;
+            r->paused = !r->resumed;
         buffer += sizeof(h) + h.length;
         n -= sizeof(h) + h.length;
     }
+}
+
+/* A reader less: segments may go, and with the last reader a deleted spool. */
+static void reader_left(struct skl_spool *s)
+{
+    if (!s)
+        return;
+    if (s->fds && skl_list_empty(&s->readers))
+        skl_spool_free(s);
+    else
+        skl_spool_trim(s);
 }
 
 static void reader_end(struct skl_spool_reader *r)
@@ -112,8 +142,7 @@ static void reader_end(struct skl_spool_reader *r)
     skl_timer_cancel(&r->next);
     skl_list_remove(&r->in_spool);
     free(r);
-    if (s)
-        skl_spool_trim(s);
+    reader_left(s);
     events->on_end(arg);
 }
 
@@ -139,7 +168,11 @@ static void slice(void *arg)
         give(r, buffer, (size_t)n);
     r->in_slice = false;
     if (r->gone) {
+        struct skl_spool *left = r->s;
+
+        skl_list_remove(&r->in_spool);
         free(r);
+        reader_left(left);
         return;
     }
     if (n < 0) {
@@ -151,9 +184,17 @@ static void slice(void *arg)
         reader_end(r);
         return;
     }
-    /* More is there, or will wake us. */
-    if (!r->paused && (is_before(before, r->at) && is_before(r->at, skl_spool_end(r->s))))
-        schedule(r);
+    if (r->paused || !is_before(r->at, skl_spool_end(r->s)))
+        return; /* resume or the next append wakes us */
+    /* Bytes that are no frame: only a damaged file has them in the middle. The rest of it is lost. */
+    if (!is_before(before, r->at)) {
+        skl_err("spool", "a damaged file of output is skipped", "dir", r->s->dir, NULL);
+        if (r->at.segment < r->s->last)
+            next_segment(r);
+        else
+            r->at = skl_spool_end(r->s);
+    }
+    schedule(r);
 }
 
 /* -- from outside */
@@ -190,6 +231,7 @@ struct skl_spool_reader *skl_spool_read(struct skl_spool *s,
 void skl_spool_reader_resume(struct skl_spool_reader *r)
 {
     r->paused = false;
+    r->resumed = true;
     if (r->s)
         schedule(r);
 }
@@ -197,16 +239,20 @@ void skl_spool_reader_resume(struct skl_spool_reader *r)
 void skl_spool_reader_close(struct skl_spool_reader **reader)
 {
     struct skl_spool_reader *r = *reader;
+    struct skl_spool *s;
 
     if (!r)
         return;
     *reader = NULL;
     skl_timer_cancel(&r->next);
+    if (r->in_slice) {
+        r->gone = true; /* stays with the spool until the slice is over */
+        return;
+    }
     skl_list_remove(&r->in_spool);
-    if (r->in_slice)
-        r->gone = true;
-    else
-        free(r);
+    s = r->s;
+    free(r);
+    reader_left(s);
 }
 
 void skl_spool_readers_wake(struct skl_spool *s)
@@ -239,7 +285,20 @@ static void end_later(void *arg)
     reader_end(r);
 }
 
-/* The files may be gone in a moment: what was not read is lost to these readers. */
+void skl_spool_readers_drain(struct skl_spool *s)
+{
+    struct skl_list *it;
+
+    skl_list_foreach (it, &s->readers) {
+        struct skl_spool_reader *r = SKL_LIST_ENTRY(it, struct skl_spool_reader, in_spool);
+
+        if (!r->limited)
+            set_limit(r);
+        schedule(r);
+    }
+}
+
+/* The daemon ends; what was not read stays on disk. */
 void skl_spool_readers_closed(struct skl_spool *s)
 {
     struct skl_list *it, *tmp;
@@ -293,7 +352,7 @@ int64_t skl_spool_count_lines(struct skl_spool *s, int64_t since_ns, int64_t unt
                               bool want_stdout, bool want_stderr)
 {
     struct skl_spool_reader r = {
-        .s = s, .options = {.since_ns = since_ns, .until_ns = until_ns}, .at = start_of(s)};
+        .s = s, .options = {.since_ns = since_ns, .until_ns = until_ns}, .counts = true};
     char *buffer = NULL;
     struct count c = {0};
     struct skl_error err;
@@ -321,6 +380,7 @@ int64_t skl_spool_count_lines(struct skl_spool *s, int64_t since_ns, int64_t unt
             break;
     }
     skl_list_remove(&r.in_spool);
+    skl_spool_trim(s);
     free(buffer);
     return c.lines + c.open[SKL_SPOOL_KIND_STDOUT] + c.open[SKL_SPOOL_KIND_STDERR];
 }

@@ -65,15 +65,40 @@ struct skl_spool *skl_spool_new(uv_loop_t *loop, const char *dir, const char *co
     return s;
 }
 
+void skl_spool_free(struct skl_spool *s)
+{
+    for (unsigned i = s->first; s->fds && i <= s->last; i++)
+        if (s->fds[i - s->first] >= 0)
+            close(s->fds[i - s->first]);
+    free(s->fds);
+    skl_timer_cancel(&s->room);
+    close_fd(s);
+    free(s->instance);
+    free(s->dir);
+    free(s);
+}
+
 void skl_spool_close(struct skl_spool *s)
 {
     if (!s)
         return;
     skl_spool_readers_closed(s);
-    close_fd(s);
-    free(s->instance);
-    free(s->dir);
-    free(s);
+    skl_spool_free(s);
+}
+
+/* The names go at once, so that a kill leaves nothing behind; the bytes stay as long as readers that are not
+ * done hold the files: the client of `run --rm` may be slower than the removal. */
+static void open_for_readers(struct skl_spool *s)
+{
+    SKL_AUTO_BUF struct skl_buf path;
+
+    skl_buf_init(&path, PATH_MAX);
+    s->fds = skl_new0_n(int, (size_t)(s->last - s->first) + 1);
+    for (unsigned i = s->first; i <= s->last; i++) {
+        skl_buf_reset(&path);
+        skl_spool_segment_path(s, i, &path);
+        s->fds[i - s->first] = open(path.p, O_RDONLY | O_CLOEXEC);
+    }
 }
 
 void skl_spool_delete(struct skl_spool *s)
@@ -83,6 +108,8 @@ void skl_spool_delete(struct skl_spool *s)
 
     if (skl_spool_look(s, &err) < 0)
         skl_warn("spool", "old output stays", "error", err.msg, NULL);
+    if (!skl_list_empty(&s->readers) && s->last >= s->first)
+        open_for_readers(s);
     skl_buf_init(&path, PATH_MAX);
     for (unsigned i = s->first; i <= s->last; i++) {
         skl_buf_reset(&path);
@@ -90,62 +117,104 @@ void skl_spool_delete(struct skl_spool *s)
         (void)unlink(path.p); /* gone is what we want */
     }
     (void)rmdir(s->dir); /* never made when nothing was written */
-    skl_spool_close(s);
+    s->on_room = NULL;
+    if (s->fds)
+        skl_spool_readers_drain(s);
+    else
+        skl_spool_close(s);
 }
 
 /* -- what an earlier process left */
 
-static bool read_mark(struct skl_spool *s, int fd, int64_t at, uint32_t length)
+/* A mark that lies in `b`. */
+static bool take_mark(struct skl_spool *s, struct skl_str b)
 {
-    char bytes[8 + 256];
-
-    if (length < 8 || length > sizeof(bytes) || pread(fd, bytes, length, at) != (ssize_t)length)
+    if (b.n < 8 || b.n > 8 + SKL_SPOOL_MAX_INSTANCE)
         return false;
-    memcpy(&s->offset, bytes, 8);
+    memcpy(&s->offset, b.p, 8);
     free(s->instance);
-    s->instance = skl_strndup(bytes + 8, length - 8);
+    s->instance = skl_strndup(b.p + 8, b.n - 8);
     return true;
 }
 
-/* Walks the heads of the last segment: the instance, its next byte, and where the last whole frame ends. */
+#define SCAN_CHUNK (64 * SKL_KIB)
+
+/* Walks the heads of a segment of `size` bytes: the instance, its next byte, and *ret where the last whole
+ * frame ends. */
+static int walk(struct skl_spool *s, int fd, int64_t size, int64_t *ret, struct skl_error *err)
+{
+    char *chunk SKL_AUTO_STR = skl_alloc0(1, SCAN_CHUNK);
+    int64_t at = 0, begin = 0;
+    ssize_t have = 0;
+
+    for (;;) {
+        struct skl_spool_head h;
+        struct skl_str mark;
+
+        *ret = at;
+        /* A mark is looked at as a whole, of other frames the head alone. */
+        if (at - begin + (int64_t)sizeof(h) + 8 + SKL_SPOOL_MAX_INSTANCE > have) {
+            begin = at;
+            have = pread(fd, chunk, SCAN_CHUNK, at);
+            if (have < 0)
+                return skl_fail_errno(err, errno, "reading '%s'", s->dir);
+        }
+        if (begin + have - at < (int64_t)sizeof(h))
+            return 0;
+        memcpy(&h, chunk + (at - begin), sizeof(h));
+        if (!skl_spool_head_is_valid(&h) || at + (int64_t)sizeof(h) + h.length > size)
+            return 0;
+        if (at == 0 && h.kind != SKL_SPOOL_KIND_MARK)
+            return 0; /* no segment of ours */
+        mark = skl_str_n(chunk + (at - begin) + sizeof(h), h.length);
+        if (h.kind != SKL_SPOOL_KIND_MARK)
+            s->offset += h.length;
+        else if (!take_mark(s, mark))
+            return 0;
+        at += (int64_t)sizeof(h) + h.length;
+    }
+}
+
+/* Cuts a frame that was torn by the end of the process. */
 static int scan(struct skl_spool *s, int fd, struct skl_error *err)
 {
-    struct skl_spool_head h;
     struct stat st;
-    int64_t at = 0;
+    int64_t end = 0;
+    int rc;
 
     if (fstat(fd, &st) < 0)
         return skl_fail_errno(err, errno, "reading '%s'", s->dir);
-    while (pread(fd, &h, sizeof(h), at) == (ssize_t)sizeof(h) && skl_spool_head_is_valid(&h) &&
-           at + (int64_t)sizeof(h) + h.length <= st.st_size) {
-        if (h.kind == SKL_SPOOL_KIND_MARK) {
-            if (!read_mark(s, fd, at + (int64_t)sizeof(h), h.length))
-                break;
-        } else {
-            s->offset += h.length;
-        }
-        at += (int64_t)sizeof(h) + h.length;
-    }
-    if (at < st.st_size &&
-        ftruncate(fd, at) < 0) /* a frame that was cut by the end of the process */
+    rc = walk(s, fd, st.st_size, &end, err);
+    if (rc < 0)
+        return rc;
+    if (end < st.st_size && ftruncate(fd, end) < 0)
         return skl_fail_errno(err, errno, "repairing '%s'", s->dir);
-    s->last_size = at;
+    s->last_size = end;
     return 0;
 }
 
+/* A segment whose first mark did not get to the disk holds nothing, and does not say where to go on: the one
+ * before it does. */
 static int scan_last(struct skl_spool *s, struct skl_error *err)
 {
     SKL_AUTO_BUF struct skl_buf path;
-    int fd, rc;
 
     skl_buf_init(&path, PATH_MAX);
-    skl_spool_segment_path(s, s->last, &path);
-    fd = open(path.p, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return skl_fail_errno(err, errno, "opening '%s'", path.p);
-    rc = scan(s, fd, err);
-    close(fd);
-    return rc;
+    for (; s->last >= s->first && s->last > 0; s->last--) {
+        int fd, rc;
+
+        skl_buf_reset(&path);
+        skl_spool_segment_path(s, s->last, &path);
+        fd = open(path.p, O_RDWR | O_CLOEXEC);
+        if (fd < 0)
+            return skl_fail_errno(err, errno, "opening '%s'", path.p);
+        rc = scan(s, fd, err);
+        close(fd);
+        if (rc < 0 || s->last_size > 0)
+            return rc;
+        (void)unlink(path.p); /* it is written anew */
+    }
+    return 0;
 }
 
 int skl_spool_look(struct skl_spool *s, struct skl_error *err)
@@ -251,21 +320,34 @@ static int next_segment(struct skl_spool *s, struct skl_error *err)
     return 0;
 }
 
+static void tell_room(void *arg)
+{
+    struct skl_spool *s = arg;
+
+    s->room = NULL;
+    if (s->on_room && !skl_spool_is_full(s))
+        s->on_room(s->on_room_arg);
+}
+
 void skl_spool_trim(struct skl_spool *s)
 {
     unsigned oldest = skl_spool_readers_oldest(s);
-    bool was_full = skl_spool_is_full(s);
+    bool was_full = s->full;
     SKL_AUTO_BUF struct skl_buf path;
 
     skl_buf_init(&path, PATH_MAX);
+    if (s->fds)
+        return; /* deleted */
     while (s->last >= s->first && s->last - s->first + 1 > s->max_files && s->first < oldest) {
         skl_buf_reset(&path);
         skl_spool_segment_path(s, s->first, &path);
         (void)unlink(path.p); /* gone is what we want */
         s->first++;
     }
-    if (was_full && !skl_spool_is_full(s) && s->on_room)
-        s->on_room(s->on_room_arg);
+    s->full = skl_spool_is_full(s);
+    /* Later: the reader that made room is in the middle of its work. */
+    if (was_full && !s->full && s->on_room && !s->room)
+        s->room = skl_timer_start(s->loop, 0, tell_room, s);
 }
 
 /* -- writing */
@@ -288,6 +370,8 @@ static int ready_to_write(struct skl_spool *s, const char *instance, uint64_t of
 
     if (rc < 0)
         return rc;
+    if (strlen(instance) > SKL_SPOOL_MAX_INSTANCE)
+        return skl_fail(err, SKL_E_PROTOCOL, "the agent's instance name is too long");
     if (s->last < s->first || s->last_size >= s->max_bytes) {
         if (!s->instance)
             s->instance = skl_strdup(instance);
@@ -299,7 +383,11 @@ static int ready_to_write(struct skl_spool *s, const char *instance, uint64_t of
         if (rc < 0)
             return rc;
     }
-    if (!skl_streq(s->instance, instance)) {
+    /* A gap: what was confirmed is not here (a power cut, a file that was taken away). It is gone on the
+     * agent's side too; what comes now is kept. */
+    if (skl_streq(s->instance, instance) && offset > s->offset)
+        skl_warn("spool", "output is missing", "dir", s->dir, NULL);
+    if (!skl_streq(s->instance, instance) || offset > s->offset) {
         rc = write_mark(s, instance, offset, err);
         if (rc < 0)
             return rc;
@@ -320,9 +408,6 @@ int skl_spool_append(struct skl_spool *s, const char *instance, uint64_t offset,
 
     if (rc < 0)
         return rc;
-    if (offset > s->offset)
-        return skl_fail(err, SKL_E_PROTOCOL, "output from byte %llu on is missing",
-                        (unsigned long long)s->offset);
     data = skl_str_skip(data, (size_t)(s->offset - offset > data.n ? data.n : s->offset - offset));
     while (data.n > 0) {
         struct skl_str part =
@@ -340,16 +425,20 @@ int skl_spool_append(struct skl_spool *s, const char *instance, uint64_t offset,
 
 int skl_spool_begin_run(struct skl_spool *s, unsigned run, struct skl_error *err)
 {
+    if (s->run_open && s->run != run)
+        skl_spool_readers_run_ended(s); /* nobody said so: they do not follow into the next run */
     s->run_open = true;
     s->run = run;
     return 0;
 }
 
+/* A run that was never begun here (it had no agent) ends for those who waited for it, too. */
 int skl_spool_end_run(struct skl_spool *s, unsigned run, struct skl_error *err)
 {
-    if (!s->run_open || s->run != run)
+    if (s->run_open ? s->run != run : run <= s->run)
         return 0;
     s->run_open = false;
+    s->run = run;
     skl_spool_readers_run_ended(s);
     return 0;
 }

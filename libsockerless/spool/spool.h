@@ -1,7 +1,7 @@
 /* spool - the output of a container on disk: append, read from a cursor, follow, rotate.
  *
  * Shape   DIR/<container id>/<n>.log: frames of time, stream, length, bytes; marks say which agent instance's
- *         output follows and from which offset, and where a run begins and ends
+ *         output follows and from which offset
  * Limits  rotated by size; the oldest segment goes when the limit is passed and no reader needs it; when
  *         readers hold more than that, skl_spool_is_full() says so and the caller stops confirming
  *         output until on_room
@@ -25,18 +25,23 @@ enum skl_spool_stream { SKL_SPOOL_STDOUT = 1, SKL_SPOOL_STDERR = 2 };
  * first append; descriptors are opened when needed and closed when idle (10,000 spools may exist). */
 struct skl_spool *skl_spool_new(uv_loop_t *loop, const char *dir, const char *container_id,
                                 int64_t max_bytes, unsigned max_files);
-void skl_spool_close(struct skl_spool *s);  /* readers get on_end; files stay */
-void skl_spool_delete(struct skl_spool *s); /* closes and removes the files */
+/* Readers get on_end soon, whatever they have not read; files stay. */
+void skl_spool_close(struct skl_spool *s);
+/* Closes and removes the files. Readers get what is left, then on_end: the space is free when the last of them
+ * has ended. */
+void skl_spool_delete(struct skl_spool *s);
 
 /* -- writing */
 /* Offset from which the agent instance's output is still missing (0 for an unknown instance). */
 uint64_t skl_spool_resume_offset(struct skl_spool *s, const char *instance);
-/* The data that starts at `offset` of that instance; bytes that are already there are skipped. */
+/* The data that starts at `offset` of that instance; bytes that are already there are skipped, bytes that are
+ * missing before it are not waited for. On failure the caller confirms nothing and offers all of it again. */
 int skl_spool_append(struct skl_spool *s, const char *instance, uint64_t offset,
                      enum skl_spool_stream stream, int64_t time_ns, struct skl_str data,
                      struct skl_error *err);
 /* A run begins (readers that wait for the next run go on) or ends (readers of this run get on_end when
- * they have read everything). */
+ * they have read everything). Kept in memory only: after a restart of the daemon the owner says again which
+ * run is under way. */
 int skl_spool_begin_run(struct skl_spool *s, unsigned run, struct skl_error *err);
 int skl_spool_end_run(struct skl_spool *s, unsigned run, struct skl_error *err);
 bool skl_spool_is_full(const struct skl_spool *s);

@@ -22,7 +22,8 @@ struct skl_spool_head {
 };
 _Static_assert(sizeof(struct skl_spool_head) == 16, "the head of a frame is 16 bytes");
 
-#define SKL_SPOOL_MAX_FRAME (SKL_FRAME_MAX_PAYLOAD + 8)
+#define SKL_SPOOL_MAX_FRAME    (SKL_FRAME_MAX_PAYLOAD + 8)
+#define SKL_SPOOL_MAX_INSTANCE 256 /* agents make 32 hex digits */
 
 struct skl_spool_position {
     unsigned segment;
@@ -45,10 +46,13 @@ struct skl_spool {
     uint64_t offset; /* its next byte */
 
     bool run_open;
-    unsigned run;
+    unsigned run; /* the newest that began or ended */
+    int *fds;     /* after a delete: the segments, for readers that are not done; else NULL */
     struct skl_list readers;
+    bool full; /* as it was after the last trim */
     void (*on_room)(void *arg);
     void *on_room_arg;
+    struct skl_timer *room; /* on_room is to be called */
 };
 
 int skl_spool_look(struct skl_spool *s, struct skl_error *err); /* opens what is there, once */
@@ -69,6 +73,9 @@ static inline bool skl_spool_head_is_valid(const struct skl_spool_head *h)
 void skl_spool_readers_wake(struct skl_spool *s); /* something was appended */
 void skl_spool_readers_run_ended(struct skl_spool *s);
 void skl_spool_readers_closed(struct skl_spool *s);
+/* After a delete: every reader gets what is left and its end; the last one frees the spool. */
+void skl_spool_readers_drain(struct skl_spool *s);
+void skl_spool_free(struct skl_spool *s);
 unsigned skl_spool_readers_oldest(const struct skl_spool *s); /* segment; UINT_MAX: none */
 
 #endif

@@ -75,6 +75,7 @@ static int open_db(struct skl_store *s, struct skl_error *err)
     SKL_AUTO_BUF struct skl_buf path;
     int rc;
 
+    skl_buf_init(&path, 4096);
     if (skl_streq(s->dir, ":memory:"))
         return skl_db_open(s->dir, &s->db, err);
     rc = make_dirs(s->dir, err);
@@ -82,7 +83,6 @@ static int open_db(struct skl_store *s, struct skl_error *err)
         rc = lock_dir(s, err);
     if (rc < 0)
         return rc;
-    skl_buf_init(&path, 4096);
     skl_buf_addf(&path, "%s/" DATABASE, s->dir);
     return skl_db_open(path.p, &s->db, err);
 }
