@@ -7,7 +7,8 @@
 #include "base/limits.h"
 #include "docker/create_internal.h"
 
-#define MIN_MEMORY (6 * INT64_C(1048576))
+#define MIN_MEMORY   (6 * INT64_C(1048576))
+#define MAX_QUOTA_US INT64_C(1000000000) /* 10,000 processors with the default period */
 
 static int64_t number(const struct skl_create *x, const char *name)
 {
@@ -40,7 +41,8 @@ static void set_defaults(struct skl_create *x)
         skl_fields_set(x->host, "MemorySwappiness", NULL);
     if (number(x, "PidsLimit") == 0)
         skl_fields_set(x->host, "PidsLimit", NULL);
-    if (number(x, "Memory") > 0 && number(x, "MemorySwap") == 0)
+    if (number(x, "Memory") > 0 && number(x, "Memory") <= INT64_MAX / 2 &&
+        number(x, "MemorySwap") == 0)
         set_number(x, "MemorySwap", 2 * number(x, "Memory"));
 }
 
@@ -202,6 +204,8 @@ static int take_size(struct skl_create *x, struct skl_error *err)
                         period > 0 ? "Period" : "Quota");
     if (memory > 0 && memory < MIN_MEMORY)
         return skl_fail(err, SKL_E_INVALID, "Minimum memory limit allowed is 6MB");
+    if (quota > MAX_QUOTA_US)
+        return skl_fail(err, SKL_E_INVALID, "CPU cfs quota is too large");
     if (nano == 0 && quota > 0)
         nano = (int64_t)((double)quota / (double)(period > 0 ? period : 100000) * 1e9);
     spec->nano_cpus = nano;

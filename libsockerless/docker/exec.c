@@ -61,6 +61,7 @@ void skl_route_exec_create(struct skl_request *r)
     struct skl_error err;
     struct skl_json j;
 
+    skl_buf_init(&b, 4 * SKL_KIB);
     if (!argv || !argv[0]) {
         skl_strv_free(argv);
         skl_request_fail(r, SKL_E_INVALID, "No exec command specified");
@@ -78,7 +79,6 @@ void skl_route_exec_create(struct skl_request *r)
         skl_request_error(r, &err);
         return;
     }
-    skl_buf_init(&b, SKL_KIB);
     skl_json_init(&j, &b);
     skl_json_object(&j, NULL);
     skl_json_str(&j, "Id", x->id);
@@ -113,10 +113,10 @@ void skl_route_exec_inspect(struct skl_request *r)
     SKL_AUTO_BUF struct skl_buf b, keys;
     struct skl_json j;
 
-    if (!x)
-        return;
     skl_buf_init(&b, SKL_MAX_ANSWER_JSON);
     skl_buf_init(&keys, 4 * SKL_KIB);
+    if (!x)
+        return;
     if (!skl_str_empty(x->detach_keys))
         skl_base64_add(&keys, x->detach_keys, strlen(x->detach_keys));
     skl_json_init(&j, &b);

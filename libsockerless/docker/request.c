@@ -172,6 +172,7 @@ void skl_request_error(struct skl_request *r, const struct skl_error *err)
     int status = skl_kind_status(err->kind);
     SKL_AUTO_BUF struct skl_buf b;
 
+    skl_buf_init(&b, 8 * SKL_KIB);
     if (status == 304) {
         skl_request_status(r, status);
         return;
@@ -180,7 +181,6 @@ void skl_request_error(struct skl_request *r, const struct skl_error *err)
         return;
     if (status >= 500)
         skl_info("docker", "request failed", "error", err->msg, NULL);
-    skl_buf_init(&b, 8 * SKL_KIB);
     skl_docker_error_body(&b, status, err->msg);
     skl_http_answer(r->http, status, "application/json", NULL, skl_buf_str(&b));
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "docker/exec_live.h"
 #include "docker/routes.h"
 
 /* Both are needed, as Docker has them: text that is no number is told as strconv tells it. */

@@ -142,8 +142,7 @@ static void on_body(void *arg, struct skl_http *x, struct skl_str body)
 
     if (skl_str_trim(body).n == 0) {
         if (r->route->body == SKL_BODY_REQUIRED)
-            skl_request_fail(r, SKL_E_INVALID,
-                             "invalid JSON: got EOF while reading request body");
+            skl_request_fail(r, SKL_E_INVALID, "invalid JSON: got EOF while reading request body");
         else
             r->route->handler(r);
         return;
@@ -206,8 +205,9 @@ void skl_docker_handle(void *engine, struct skl_http *x)
     int version;
 
     skl_buf_init(&decoded, SKL_MAX_REQUEST_LINE);
-    if (skl_str_eqz(path, "/_ping") && (skl_str_eqz(method, "GET") || skl_str_eqz(method, "HEAD"))) {
-            answer_ping(x);
+    if (skl_str_eqz(path, "/_ping") &&
+        (skl_str_eqz(method, "GET") || skl_str_eqz(method, "HEAD"))) {
+        answer_ping(x);
         return;
     }
     if (skl_str_eqz(method, "OPTIONS")) {

@@ -22,6 +22,16 @@ const struct skl_route skl_routes[] = {
     {"POST",   "/containers/{id}/unpause",      SKL_BODY_NONE, 0, skl_route_container_unpause},
     {"POST",   "/containers/{id}/rename",       SKL_BODY_NONE, 0, skl_route_container_rename},
     {"POST",   "/containers/{id}/wait",         SKL_BODY_NONE, 0, skl_route_container_wait},
+    {"POST",   "/containers/{id}/attach",       SKL_BODY_NONE, 0, skl_route_container_attach},
+    {"GET",    "/containers/{id}/logs",         SKL_BODY_NONE, 0, skl_route_container_logs},
+    {"POST",   "/containers/{id}/resize",       SKL_BODY_NONE, 0, skl_route_container_resize},
+    {"HEAD",   "/containers/{id}/archive",      SKL_BODY_NONE, 0, skl_route_archive_head},
+    {"GET",    "/containers/{id}/archive",      SKL_BODY_NONE, 0, skl_route_archive_get},
+    {"PUT",    "/containers/{id}/archive",      SKL_BODY_STREAM, 0, skl_route_archive_put},
+    {"POST",   "/containers/{id}/exec",         SKL_BODY_JSON, 0, skl_route_exec_create},
+    {"POST",   "/exec/{id}/start",              SKL_BODY_JSON, 0, skl_route_exec_start},
+    {"GET",    "/exec/{id}/json",               SKL_BODY_NONE, 0, skl_route_exec_inspect},
+    {"POST",   "/exec/{id}/resize",             SKL_BODY_NONE, 0, skl_route_exec_resize},
     {"POST",   "/containers/{id}/update",       SKL_BODY_NONE, 0, skl_route_unsupported},
     {"GET",    "/containers/{id}/attach/ws",    SKL_BODY_NONE, 0, skl_route_unsupported},
     {"GET",    "/containers/{id}/top",          SKL_BODY_NONE, 0, skl_route_unsupported},
@@ -87,26 +97,3 @@ const struct skl_route skl_routes[] = {
 };
 /* clang-format on */
 const size_t skl_routes_count = SKL_ARRAY_LEN(skl_routes);
-
-bool skl_route_match(const struct skl_route *route, struct skl_str path, struct skl_str *param)
-{
-    const char *p = route->pattern;
-    size_t i = 0, tail_n;
-
-    while (*p && *p != '{') {
-        if (i == path.n || path.p[i] != *p)
-            return false;
-        i++;
-        p++;
-    }
-    if (!*p) {
-        *param = (struct skl_str){NULL, 0};
-        return i == path.n;
-    }
-    p = strchr(p, '}') + 1;
-    tail_n = strlen(p);
-    if (path.n <= i + tail_n || memcmp(path.p + path.n - tail_n, p, tail_n) != 0)
-        return false;
-    *param = skl_str_n(path.p + i, path.n - i - tail_n);
-    return true;
-}
