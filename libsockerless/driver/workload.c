@@ -310,7 +310,10 @@ static void observe(void *arg, struct skl_container *c, enum skl_container_state
     struct skl_workload *w = c->workload;
     struct skl_error err;
 
-    if (!w || (to != SKL_CONTAINER_EXITED && to != SKL_CONTAINER_RESTARTING) ||
+    /* CREATED: the first start failed; who waits for output of that run has waited enough. */
+    if (!w ||
+        (to != SKL_CONTAINER_EXITED && to != SKL_CONTAINER_RESTARTING &&
+         to != SKL_CONTAINER_CREATED) ||
         from == SKL_CONTAINER_EXITED || from == SKL_CONTAINER_RESTARTING)
         return;
     stdin_reset(w);
