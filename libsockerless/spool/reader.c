@@ -26,17 +26,23 @@ struct skl_spool_reader {
     struct skl_spool_position at, limit;
     bool limited;         /* reads up to limit, then ends */
     bool paused, resumed; /* resumed: within the callback that then asks for a pause */
-    bool in_slice, gone;  /* closed by its own callback: freed after the slice */
+    bool in_slice;        /* a callback of this reader may be running */
+    bool scheduled;       /* a call of slice() is under way, which cannot be taken back */
+    bool gone;            /* closed while in_slice or scheduled: freed then */
     bool counts;          /* skl_spool_count_lines(): never scheduled */
-    struct skl_timer *next;
+    uv_loop_t *loop;
 };
 
 static void slice(void *arg);
 
+/* Deferred, not a timer of 0 ms: libuv runs those that are set by timers within the same turn, so that one
+ * long replay would keep the sockets waiting. */
 static void schedule(struct skl_spool_reader *r)
 {
-    if (!r->next && !r->in_slice && !r->paused && !r->counts)
-        r->next = skl_timer_start(r->s->loop, 0, slice, r);
+    if (r->scheduled || r->in_slice || r->counts || (r->paused && r->s))
+        return;
+    r->scheduled = true;
+    skl_defer(r->loop, slice, r);
 }
 
 static bool is_before(struct skl_spool_position a, struct skl_spool_position b)
@@ -139,7 +145,6 @@ static void reader_end(struct skl_spool_reader *r)
     struct skl_spool *s = r->s;
     void *arg = r->arg;
 
-    skl_timer_cancel(&r->next);
     skl_list_remove(&r->in_spool);
     free(r);
     reader_left(s);
@@ -160,7 +165,15 @@ static void slice(void *arg)
     struct skl_spool_position before = r->at;
     ssize_t n = 0;
 
-    r->next = NULL;
+    r->scheduled = false;
+    if (r->gone) {
+        free(r); /* it had left its spool when it was closed */
+        return;
+    }
+    if (!r->s) {
+        reader_end(r);
+        return;
+    }
     r->in_slice = true;
     if (r->s->last >= r->s->first && !is_at_end(r))
         n = read_slice(r, buffer);
@@ -214,6 +227,7 @@ struct skl_spool_reader *skl_spool_read(struct skl_spool *s,
     if (skl_spool_look(s, &err) < 0)
         skl_err("spool", "earlier output cannot be read", "error", err.msg, NULL);
     r->s = s;
+    r->loop = s->loop;
     r->options = *options;
     r->events = events;
     r->arg = arg;
@@ -244,14 +258,16 @@ void skl_spool_reader_close(struct skl_spool_reader **reader)
     if (!r)
         return;
     *reader = NULL;
-    skl_timer_cancel(&r->next);
     if (r->in_slice) {
         r->gone = true; /* stays with the spool until the slice is over */
         return;
     }
     skl_list_remove(&r->in_spool);
     s = r->s;
-    free(r);
+    if (r->scheduled)
+        r->gone = true;
+    else
+        free(r);
     reader_left(s);
 }
 
@@ -277,14 +293,6 @@ void skl_spool_readers_run_ended(struct skl_spool *s)
     }
 }
 
-static void end_later(void *arg)
-{
-    struct skl_spool_reader *r = arg;
-
-    r->next = NULL;
-    reader_end(r);
-}
-
 void skl_spool_readers_drain(struct skl_spool *s)
 {
     struct skl_list *it;
@@ -308,9 +316,7 @@ void skl_spool_readers_closed(struct skl_spool *s)
 
         skl_list_remove(&r->in_spool);
         r->s = NULL;
-        skl_timer_cancel(&r->next);
-        if (!r->in_slice)
-            r->next = skl_timer_start(s->loop, 0, end_later, r);
+        schedule(r);
     }
 }
 

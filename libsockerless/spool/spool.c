@@ -31,7 +31,7 @@ static unsigned n_open;
 
 static void close_fd(struct skl_spool *s)
 {
-    if (s->write_fd < 0)
+    if (!s || s->write_fd < 0)
         return;
     close(s->write_fd);
     s->write_fd = -1;

@@ -449,6 +449,35 @@ START_TEST(old_segments_go_unless_a_reader_needs_them)
 }
 END_TEST
 
+START_TEST(a_long_replay_leaves_the_loop_its_turns)
+{
+    struct collected c = {0};
+
+    reopen(0, 0);
+    fill(0, 1024);
+    collect(&c, SKL_SPOOL_FROM_START, SKL_SPOOL_UNTIL_NOW, false);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    ck_assert_uint_le(c.text.n, 512 * 1024);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    ck_assert_uint_eq(c.text.n, 4 * 1024 * 1024);
+    ck_assert_int_eq(c.ended, 1);
+    end(&c);
+}
+END_TEST
+
+START_TEST(a_paused_reader_of_a_closed_spool_gets_its_end)
+{
+    struct collected c = {.pause_always = true};
+
+    put("i", 0, "a");
+    collect(&c, SKL_SPOOL_FROM_START, SKL_SPOOL_UNTIL_CLOSE, false);
+    expect(&c, "a", 0);
+    reopen(0, 0);
+    expect(&c, "a", 1);
+    end(&c);
+}
+END_TEST
+
 START_TEST(lines_are_counted_over_frames_and_streams)
 {
     put("i", 0, "one\ntw");
@@ -577,6 +606,8 @@ int main(void)
     tcase_add_test(tc, a_reader_may_close_itself_in_its_callback);
     tcase_add_test(tc, a_slow_reader_gets_everything_of_a_deleted_spool);
     tcase_add_test(tc, old_segments_go_unless_a_reader_needs_them);
+    tcase_add_test(tc, a_long_replay_leaves_the_loop_its_turns);
+    tcase_add_test(tc, a_paused_reader_of_a_closed_spool_gets_its_end);
     tcase_add_test(tc, lines_are_counted_over_frames_and_streams);
     tcase_add_loop_test(tc, random_histories_read_as_they_were_written, 0, 20);
     suite_add_tcase(suite, tc);
