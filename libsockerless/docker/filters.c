@@ -5,8 +5,6 @@
 #include "base/json_read.h"
 #include "base/limits.h"
 
-#define MAX_PATTERN 512
-
 static int bad_filter(struct skl_error *err)
 {
     return skl_fail(err, SKL_E_INVALID, "invalid filter");
@@ -68,10 +66,7 @@ static void free_patterns(struct skl_filter *f)
     if (!f->compiled)
         return;
     for (size_t i = 0; f->values[i]; i++)
-        if (f->compiled[i]) {
-            regfree(f->compiled[i]);
-            free(f->compiled[i]);
-        }
+        skl_pattern_free(f->compiled[i]);
     free(f->compiled);
 }
 
@@ -143,55 +138,11 @@ bool skl_filters_prefix(const struct skl_filters *f, const char *key, const char
     return false;
 }
 
-/* -- patterns */
-
-/* Go's regular expressions to POSIX: \d and non-capturing groups are what clients use beyond it. What could cost
- * without bound (back references, counts of counts) is no pattern. */
-static bool translate(const char *go, struct skl_buf *b)
-{
-    unsigned counts = 0;
-
-    for (const char *p = go; *p; p++) {
-        if (p[0] == '\\' && p[1] >= '0' && p[1] <= '9')
-            return false;
-        if (p[0] == '{' && ++counts > 1)
-            return false;
-        if (p[0] == '\\' && p[1] == 'd') {
-            skl_buf_adds(b, "[0-9]");
-            p++;
-        } else if (p[0] == '\\' && p[1]) {
-            skl_buf_add(b, p, 2);
-            p++;
-        } else if (p[0] == '(' && p[1] == '?' && p[2] == ':') {
-            skl_buf_addc(b, '(');
-            p += 2;
-        } else {
-            skl_buf_addc(b, *p);
-        }
-    }
-    return !b->failed;
-}
-
-static regex_t *compile(const char *pattern)
-{
-    SKL_AUTO_BUF struct skl_buf b;
-    regex_t *re;
-
-    skl_buf_init(&b, 8 * MAX_PATTERN);
-    if (strlen(pattern) > MAX_PATTERN || !translate(pattern, &b))
-        return NULL;
-    re = skl_new0(regex_t);
-    if (regcomp(re, b.p, REG_EXTENDED | REG_NOSUB) == 0)
-        return re;
-    free(re);
-    return NULL;
-}
-
 static void compile_all(struct skl_filter *x)
 {
-    x->compiled = skl_new0_n(regex_t *, skl_strv_len(x->values) + 1);
+    x->compiled = skl_new0_n(struct skl_pattern *, skl_strv_len(x->values) + 1);
     for (size_t i = 0; x->values[i]; i++)
-        x->compiled[i] = compile(x->values[i]);
+        x->compiled[i] = skl_pattern_new(x->values[i]);
 }
 
 bool skl_filters_name(struct skl_filters *f, const char *key, const char *name)
@@ -208,8 +159,8 @@ bool skl_filters_name(struct skl_filters *f, const char *key, const char *name)
     for (size_t i = 0; x->values[i]; i++) {
         if (skl_streq(x->values[i], name) || skl_streq(x->values[i], slashed.p))
             return true;
-        if (x->compiled[i] && (regexec(x->compiled[i], name, 0, NULL, 0) == 0 ||
-                               regexec(x->compiled[i], slashed.p, 0, NULL, 0) == 0))
+        if (x->compiled[i] && (skl_pattern_matches(x->compiled[i], name) ||
+                               skl_pattern_matches(x->compiled[i], slashed.p)))
             return true;
     }
     return false;
@@ -226,8 +177,7 @@ bool skl_filters_labels(const struct skl_filters *f, const char *key,
     return true;
 }
 
-int skl_filters_bool(const struct skl_filters *f, const char *key, bool *ret,
-                     struct skl_error *err)
+int skl_filters_bool(const struct skl_filters *f, const char *key, bool *ret, struct skl_error *err)
 {
     char *const *v = skl_filters_values(f, key);
     bool yes = false, no = false;

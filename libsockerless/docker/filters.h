@@ -5,21 +5,21 @@
  * Forms   {"label":{"a=b":true}} and {"label":["a=b"]}
  * Errors  INVALID: "invalid filter", "invalid filter 'foo'"
  * Owns    its strings: skl_filters_fini(), also after a failure
- * Limits  regular expressions are POSIX, short, without back references and with at most one repetition count
+ * Limits  name patterns: docker/pattern.h
  */
 #ifndef SKL_DOCKER_FILTERS_H
 #define SKL_DOCKER_FILTERS_H
 
-#include <regex.h>
-
 #include "base/error.h"
 #include "base/str.h"
+#include "docker/pattern.h"
 #include "store/labels.h"
 
 struct skl_filter {
     char *key;
-    char **values;      /* not NULL; may be empty */
-    regex_t **compiled; /* beside values; made on first use; an entry is NULL if it is no pattern */
+    char **values; /* not NULL; may be empty */
+    struct skl_pattern *
+        *compiled; /* beside values; made on first use; an entry is NULL if it is no pattern */
 };
 
 struct skl_filters {

@@ -255,6 +255,69 @@ START_TEST(a_name_filter_is_an_expression_with_and_without_slash)
 }
 END_TEST
 
+static const struct {
+    const char *pattern, *text;
+    int matches; /* -1: no pattern */
+} patterns[] = {
+    {"", "", 1},
+    {"a", "", 0},
+    {"a", "xax", 1},
+    {"^a", "xa", 0},
+    {"a$", "ab", 0},
+    {"^a*$", "aaaa", 1},
+    {"^a*$", "aab", 0},
+    {"^a+$", "", 0},
+    {"^a?b$", "b", 1},
+    {"^(ab)+$", "abab", 1},
+    {"^(ab)+$", "aba", 0},
+    {"^a|b$", "xb", 1},
+    {"^(a|bc|d)$", "bc", 1},
+    {"^(a|bc|d)$", "b", 0},
+    {"^[a-c]+$", "abcab", 1},
+    {"^[^a-c]$", "b", 0},
+    {"^[]x]$", "]", 1},
+    {"^[a-]$", "-", 1},
+    {"^\\d{2,3}$", "123", 1},
+    {"^\\d{2,3}$", "1", 0},
+    {"^\\d{2,3}$", "1234", 0},
+    {"^a{2}$", "aa", 1},
+    {"^a{2,}$", "aaaaa", 1},
+    {"^a{2,}$", "a", 0},
+    {"^a{0}b$", "b", 1},
+    {"a{x", "a{x", 1},
+    {"^\\w+\\.\\S$", "ab_1.c", 1},
+    {"^(?:a|)b$", "b", 1},
+    {"^(a*)*$", "aaa", 1},
+    {"^(a*)+b", "aaab", 1},
+    {"^.*x$", "aaax", 1},
+    {"(", "", -1},
+    {")", "", -1},
+    {"*a", "", -1},
+    {"a**", "", -1},
+    {"a++++++++", "", -1},
+    {"[", "", -1},
+    {"[b-a]", "", -1},
+    {"\\1", "", -1},
+    {"a\\", "", -1},
+    {"(?i)a", "", -1},
+    {"(a{900}){900}", "", -1},
+    {"a{5,2}", "", -1},
+    {"((((((((a+)+)+)+)+)+)+)+)+$", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", 0},
+};
+
+START_TEST(patterns_match_as_gos_and_are_never_slow)
+{
+    struct skl_pattern *p = skl_pattern_new(patterns[_i].pattern);
+
+    if (patterns[_i].matches < 0)
+        ck_assert_msg(p == NULL, "%s", patterns[_i].pattern);
+    else
+        ck_assert_msg(p && skl_pattern_matches(p, patterns[_i].text) == patterns[_i].matches,
+                      "%s on %s", patterns[_i].pattern, patterns[_i].text);
+    skl_pattern_free(p);
+}
+END_TEST
+
 START_TEST(label_filters_add_up)
 {
     SKL_AUTO_FILTERS struct skl_filters both = filters("{\"label\":[\"a=1\",\"b\"]}");
@@ -546,6 +609,7 @@ int main(void)
     tcase_add_test(t, what_is_no_filter_is_refused);
     tcase_add_test(t, an_unknown_filter_key_is_named);
     tcase_add_test(t, a_name_filter_is_an_expression_with_and_without_slash);
+    tcase_add_loop_test(t, patterns_match_as_gos_and_are_never_slow, 0, SKL_ARRAY_LEN(patterns));
     tcase_add_test(t, label_filters_add_up);
     tcase_add_loop_test(t, durations_read_as_dockers, 0, SKL_ARRAY_LEN(durations));
     tcase_add_test(t, a_status_says_state_and_time);
