@@ -14,7 +14,7 @@
 #include "registry/registry.h"
 
 #define DEADLINE_MS       120000
-#define QUICK_DEADLINE_MS 15000 /* where a synthetic record would do */
+#define QUICK_DEADLINE_MS 20000 /* where a synthetic record would do */
 
 struct resolving {
     struct skl_engine *e;
@@ -81,7 +81,8 @@ static int ask_registry(struct resolving *x)
         .ref = {x->ref.domain, x->ref.path, x->ref.tag, x->ref.digest},
         .platform = {x->platform.os, x->platform.architecture, x->platform.variant},
         .auth = has_credentials(&x->auth) ? &auth : NULL,
-        .deadline_ms = skl_mono_ms() + (x->only_real ? DEADLINE_MS : QUICK_DEADLINE_MS),
+        .deadline_ms =
+            skl_mono_ms() + (x->e->settings.fetch_image_config ? DEADLINE_MS : QUICK_DEADLINE_MS),
     };
 
     return skl_registry_resolve(x->e->registry, &query, &x->found, &x->err);

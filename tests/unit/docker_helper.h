@@ -327,4 +327,49 @@ static SKL_UNUSED const char *docker_create(const char *query, const char *json)
     return id;
 }
 
+/* -- what most tests begin with */
+
+#define DOCKER_CONFIG                                                                              \
+    "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Env\":[\"A=image\",\"B=image\"],"  \
+    "\"Cmd\":[\"sh\"],\"Entrypoint\":null,\"WorkingDir\":\"/srv\",\"User\":\"app\","               \
+    "\"Labels\":{\"from\":\"image\",\"both\":\"image\"},\"ExposedPorts\":{\"80/tcp\":{}},"         \
+    "\"Volumes\":{\"/data\":{}}},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:aa\"]},"   \
+    "\"history\":[{\"created\":\"2024-01-01T00:00:00Z\",\"created_by\":\"ADD\"},"                  \
+    "{\"created\":\"2024-01-02T00:00:00Z\",\"created_by\":\"CMD\"}]}"
+#define DOCKER_IMAGE "busybox:latest"
+
+static SKL_UNUSED void docker_setup(void)
+{
+    docker_begin();
+    docker_add_image(DOCKER_IMAGE, DOCKER_CONFIG);
+}
+
+static SKL_UNUSED void docker_teardown(void)
+{
+    docker_end();
+}
+
+static SKL_UNUSED const cJSON *at(const cJSON *json, const char *a, const char *b)
+{
+    const cJSON *item = skl_json_get(json, a);
+
+    return b ? skl_json_get(item, b) : item;
+}
+
+static SKL_UNUSED int docker_run(const char *name, TCase *t)
+{
+    Suite *s = suite_create(name);
+    SRunner *sr = srunner_create(s);
+    int failed;
+
+    tcase_add_checked_fixture(t, docker_setup, docker_teardown);
+    tcase_set_timeout(t, 60);
+    suite_add_tcase(s, t);
+    srunner_set_tap(sr, "-");
+    srunner_run_all(sr, CK_SILENT);
+    failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failed ? 1 : 0;
+}
+
 #endif
