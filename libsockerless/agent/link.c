@@ -104,6 +104,11 @@ uint64_t skl_link_received(const struct skl_link *l)
     return l->received;
 }
 
+uint64_t skl_link_kept(const struct skl_link *l)
+{
+    return l->sent - l->confirmed;
+}
+
 /* -- accounts */
 
 static struct account *account_find(const struct skl_link *l, uint32_t stream)

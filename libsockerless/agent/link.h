@@ -44,6 +44,7 @@ void skl_link_disconnect(struct skl_link *l);
 void skl_link_reset(struct skl_link *l);
 bool skl_link_is_up(const struct skl_link *l);        /* connected, and greeted */
 uint64_t skl_link_received(const struct skl_link *l); /* for HELLO and WELCOME */
+uint64_t skl_link_kept(const struct skl_link *l);     /* numbered frames that are not confirmed */
 
 /* Numbered and kept until confirmed. Data frames (STDIN, STDOUT, STDERR, TUNNEL_DATA) use credit: the
  * caller sends at most skl_link_credit() bytes. */
