@@ -1,0 +1,375 @@
+/* A tar stream into a directory.
+ *
+ * Members are written as they arrive. The names are cleaned (no "..", nothing absolute), and directories of the
+ * archive are entered without following links that the archive itself brought: a link member that is later used
+ * as a directory is replaced, so that no member leaves the destination. Times and modes of directories are set at the
+ * end, because writing into them would change them again.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "archive.h"
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/tar.h"
+
+struct dir_time {
+    char *path;
+    struct timespec mtime;
+    mode_t mode;
+};
+
+struct put {
+    struct agent_task task;
+    struct skl_tar_reader *reader;
+    char *root;     /* real path of the destination, without a trailing slash ("" for /) */
+    bool keep_type; /* a directory is not replaced by a file, nor the reverse */
+    char *path;     /* of the member that is being written */
+    int fd;
+    struct dir_time *dirs;
+    size_t n_dirs;
+};
+
+static void put_free(struct put *p)
+{
+    if (p->fd >= 0)
+        close(p->fd);
+    for (size_t i = 0; i < p->n_dirs; i++)
+        free(p->dirs[i].path);
+    free(p->dirs);
+    skl_tar_reader_free(p->reader);
+    free(p->root);
+    free(p->path);
+    free(p);
+}
+
+/* -- places */
+
+static char *join(const struct put *p, const char *name)
+{
+    struct skl_buf b;
+
+    skl_buf_init(&b, 2 * SKL_TAR_MAX_NAME);
+    skl_buf_addf(&b, "%s/%s", p->root, name);
+    return skl_buf_detach(&b);
+}
+
+/* Makes the directories above a path. One that is a link inside the container stays if it leads to a directory below the
+ * container's own root, which every path does here: the root is the container's. */
+static int make_parents(const struct put *p, char *path, struct skl_error *err)
+{
+    for (char *s = path + strlen(p->root) + 1; (s = strchr(s, '/')); s++) {
+        struct stat st;
+        int rc;
+
+        *s = '\0';
+        rc = stat(path, &st);
+        if (rc < 0 && errno == ENOENT)
+            rc = mkdir(path, 0755);
+        else if (rc == 0 && !S_ISDIR(st.st_mode))
+            rc = unlink(path) < 0 ? -1 : mkdir(path, 0755);
+        if (rc < 0) {
+            rc = agent_path_fail(err, errno, path);
+            *s = '/';
+            return rc;
+        }
+        *s = '/';
+    }
+    return 0;
+}
+
+static int remove_tree(const char *path)
+{
+    struct dirent *e;
+    DIR *d;
+
+    if (unlink(path) == 0 || errno == ENOENT)
+        return 0;
+    d = opendir(path);
+    if (!d)
+        return -errno;
+    while ((e = readdir(d))) {
+        SKL_AUTO_BUF struct skl_buf b;
+
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        skl_buf_init(&b, 16 * PATH_MAX);
+        skl_buf_addf(&b, "%s/%s", path, e->d_name);
+        if (b.failed || remove_tree(b.p) < 0)
+            break;
+    }
+    closedir(d);
+    return rmdir(path) < 0 ? -errno : 0;
+}
+
+/* What stands where the member goes is taken away, unless both are directories. */
+static int make_room(const struct put *p, const struct skl_tar_entry *e, const char *path,
+                     struct skl_error *err)
+{
+    struct stat st;
+    bool is_dir = e->type == SKL_TAR_DIR;
+    int rc;
+
+    if (lstat(path, &st) < 0)
+        return 0;
+    if (is_dir && S_ISLNK(st.st_mode) && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return 0; /* /var/run -> /run and the like */
+    if (is_dir && S_ISDIR(st.st_mode))
+        return 0;
+    if (p->keep_type && is_dir)
+        return skl_fail(err, SKL_E_INVALID,
+                        "cannot overwrite non-directory \"%s\" with directory \"%s\"", path,
+                        p->root);
+    if (p->keep_type && S_ISDIR(st.st_mode))
+        return skl_fail(err, SKL_E_INVALID,
+                        "cannot overwrite directory \"%s\" with non-directory \"%s\"", path,
+                        p->root);
+    rc = remove_tree(path);
+    return rc < 0 ? agent_path_fail(err, -rc, path) : 0;
+}
+
+/* -- members */
+
+static void set_owner(const struct skl_tar_entry *e, const char *path)
+{
+    /* An ordinary user may give nothing away: the files are then the user's own. */
+    if (geteuid() == 0)
+        (void)!lchown(path, (uid_t)e->uid, (gid_t)e->gid);
+}
+
+static void remember_dir(struct put *p, const struct skl_tar_entry *e, const char *path)
+{
+    if ((p->n_dirs & (p->n_dirs - 1)) == 0)
+        p->dirs = skl_realloc(p->dirs, p->n_dirs ? 2 * p->n_dirs : 1, sizeof(*p->dirs));
+    p->dirs[p->n_dirs++] =
+        (struct dir_time){skl_strdup(path), {e->mtime_s, e->mtime_ns}, (mode_t)(e->mode & 07777)};
+}
+
+static int make_link(const struct put *p, const struct skl_tar_entry *e, const char *path,
+                     struct skl_error *err)
+{
+    char *name SKL_AUTO_STR = NULL;
+    char *from SKL_AUTO_STR = NULL;
+    int rc = skl_tar_clean_path(e->linkname, &name, err);
+
+    if (rc < 0)
+        return rc;
+    from = join(p, name);
+    return link(from, path) < 0 ? agent_path_fail(err, errno, path) : 0;
+}
+
+static int make_special(const struct skl_tar_entry *e, const char *path, mode_t kind,
+                        struct skl_error *err)
+{
+    if (mknod(path, kind | (mode_t)(e->mode & 0777), makedev(e->devmajor, e->devminor)) < 0)
+        return agent_path_fail(err, errno, path);
+    return 0;
+}
+
+static int make_member(struct put *p, const struct skl_tar_entry *e, const char *path,
+                       struct skl_error *err)
+{
+    switch (e->type) {
+    case SKL_TAR_FILE:
+        p->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        return p->fd < 0 ? agent_path_fail(err, errno, path) : 0;
+    case SKL_TAR_HARDLINK:
+        return make_link(p, e, path, err);
+    case SKL_TAR_SYMLINK:
+        return symlink(e->linkname, path) < 0 ? agent_path_fail(err, errno, path) : 0;
+    case SKL_TAR_CHARDEV:
+        return make_special(e, path, S_IFCHR, err);
+    case SKL_TAR_BLOCKDEV:
+        return make_special(e, path, S_IFBLK, err);
+    case SKL_TAR_FIFO:
+        return make_special(e, path, S_IFIFO, err);
+    case SKL_TAR_DIR:
+        if (mkdir(path, 0755) < 0 && errno != EEXIST)
+            return agent_path_fail(err, errno, path);
+        remember_dir(p, e, path);
+        return 0;
+    }
+    return 0;
+}
+
+static int begin_member(struct put *p, const struct skl_tar_entry *e, struct skl_error *err)
+{
+    char *name SKL_AUTO_STR = NULL;
+    int rc = skl_tar_clean_path(e->name, &name, err);
+
+    free(skl_take(&p->path));
+    if (rc < 0)
+        return rc;
+    if (!*name) /* the destination itself */
+        return 0;
+    p->path = join(p, name);
+    rc = make_parents(p, p->path, err);
+    if (rc == 0)
+        rc = make_room(p, e, p->path, err);
+    if (rc == 0)
+        rc = make_member(p, e, p->path, err);
+    return rc;
+}
+
+static int end_member(struct put *p, const struct skl_tar_entry *e, struct skl_error *err)
+{
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {e->mtime_s, e->mtime_ns}};
+    int rc = 0;
+
+    if (!p->path)
+        return 0;
+    if (e->type == SKL_TAR_FILE) {
+        if (e->sparse && ftruncate(p->fd, e->size) < 0)
+            rc = agent_path_fail(err, errno, p->path);
+        if (close(p->fd) < 0 && rc == 0)
+            rc = agent_path_fail(err, errno, p->path);
+        p->fd = -1;
+    }
+    if (rc < 0 || e->type == SKL_TAR_HARDLINK)
+        return rc;
+    set_owner(e, p->path);
+    if (e->type != SKL_TAR_SYMLINK && chmod(p->path, (mode_t)(e->mode & 07777)) < 0)
+        return agent_path_fail(err, errno, p->path);
+    if (e->type != SKL_TAR_DIR)
+        (void)utimensat(AT_FDCWD, p->path, times,
+                        AT_SYMLINK_NOFOLLOW); /* some file systems cannot */
+    return 0;
+}
+
+static int write_data(struct put *p, const struct skl_tar_event *ev, struct skl_error *err)
+{
+    struct skl_str data = ev->data;
+    int64_t at = ev->offset;
+
+    while (data.n > 0) {
+        ssize_t n = pwrite(p->fd, data.p, data.n, at);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return agent_path_fail(err, errno, p->path);
+        data = skl_str_skip(data, (size_t)n);
+        at += n;
+    }
+    return 0;
+}
+
+static int take_bytes(struct put *p, struct skl_str in, struct skl_error *err)
+{
+    struct skl_tar_event ev = {.type = SKL_TAR_EV_ENTRY};
+    int rc = 0;
+
+    while (rc == 0) {
+        rc = skl_tar_reader_next(p->reader, &in, &ev, err);
+        if (rc < 0 || ev.type == SKL_TAR_EV_MORE)
+            break;
+        if (ev.type == SKL_TAR_EV_ENTRY)
+            rc = begin_member(p, ev.entry, err);
+        else if (ev.type == SKL_TAR_EV_DATA && p->path)
+            rc = write_data(p, &ev, err);
+        else if (ev.type == SKL_TAR_EV_ENTRY_END)
+            rc = end_member(p, ev.entry, err);
+        else if (ev.type == SKL_TAR_EV_END && in.n == 0)
+            break;
+    }
+    return rc;
+}
+
+/* -- the conversation */
+
+static void put_fail(struct put *p, const struct skl_error *err)
+{
+    int status = err->kind == SKL_E_PROTOCOL ? 400 : skl_kind_status(err->kind);
+
+    agent_task_error(p->task.a, p->task.stream, status, err->msg);
+    agent_task_end(&p->task);
+    put_free(p);
+}
+
+static void set_dir_times(const struct put *p)
+{
+    for (size_t i = p->n_dirs; i-- > 0;) {
+        struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, p->dirs[i].mtime};
+
+        (void)chmod(p->dirs[i].path, p->dirs[i].mode); /* replaced by a later member: fine */
+        (void)utimensat(AT_FDCWD, p->dirs[i].path, times, 0);
+    }
+}
+
+static void on_frame(struct agent_task *t, const struct skl_frame *f)
+{
+    struct put *p = SKL_CONTAINER_OF(t, struct put, task);
+    struct skl_error err;
+
+    if (f->type == SKL_FRAME_STDIN) {
+        if (take_bytes(p, f->payload, &err) < 0) {
+            put_fail(p, &err);
+            return;
+        }
+        skl_link_consumed(t->a->link, t->stream, f->payload.n);
+    } else if (f->type == SKL_FRAME_END) {
+        if (skl_tar_reader_finish(p->reader, &err) < 0) {
+            put_fail(p, &err);
+            return;
+        }
+        set_dir_times(p);
+        agent_task_result(t->a, t->stream, skl_str_n("", 0));
+        agent_task_end(t);
+        put_free(p);
+    }
+}
+
+static void on_credit(struct agent_task *t)
+{
+    /* Nothing is sent while an archive comes in. */
+}
+
+static void on_close(struct agent_task *t)
+{
+    agent_task_end(t);
+    put_free(SKL_CONTAINER_OF(t, struct put, task));
+}
+
+static int find_root(const char *path, char **ret, struct skl_error *err)
+{
+    bool must_be_dir;
+    char *clean SKL_AUTO_STR = agent_path_clean(path, &must_be_dir);
+    char real[PATH_MAX];
+    struct stat st;
+
+    if (!realpath(clean, real) || stat(real, &st) < 0)
+        return agent_path_fail(err, errno, path);
+    if (!S_ISDIR(st.st_mode))
+        return skl_fail(err, SKL_E_INVALID, "extraction point is not a directory");
+    *ret = skl_strdup(strcmp(real, "/") == 0 ? "" : real);
+    return 0;
+}
+
+void agent_archive_put(struct agent *a, const struct skl_frame *f)
+{
+    char *path SKL_AUTO_STR = skl_tlv_find_dup(f->payload, SKL_TAG_PATH);
+    struct skl_error err;
+    struct put *p;
+    char *root;
+
+    if (find_root(path ? path : "/", &root, &err) < 0) {
+        agent_task_error(a, f->stream, skl_kind_status(err.kind), err.msg);
+        return;
+    }
+    p = skl_new0(struct put);
+    p->root = root;
+    p->fd = -1;
+    p->keep_type = skl_tlv_find_num(f->payload, SKL_TAG_NO_OVERWRITE_DIR, 0) != 0;
+    p->reader = skl_tar_reader_new();
+    p->task.on_frame = on_frame;
+    p->task.on_credit = on_credit;
+    p->task.on_close = on_close;
+    agent_task_init(&p->task, a, f->stream);
+}

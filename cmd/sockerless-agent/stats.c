@@ -1,0 +1,133 @@
+/* Figures of the container: from its control group where it can be read, else from /proc. Each is "name value"; the
+ * backend knows which it needs. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/limits.h"
+
+static bool read_file(const char *path, char *out, size_t cap)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n;
+
+    if (fd < 0)
+        return false;
+    n = read(fd, out, cap - 1);
+    close(fd);
+    out[n > 0 ? n : 0] = '\0';
+    return n > 0;
+}
+
+static void add(struct skl_buf *out, const char *name, uint64_t value)
+{
+    char text[96];
+
+    snprintf(text, sizeof(text), "%s %llu", name, (unsigned long long)value);
+    skl_tlv_strz(out, SKL_TAG_STAT, text);
+}
+
+/* A file that is one number. */
+static void add_number(struct skl_buf *out, const char *name, const char *path)
+{
+    char text[64];
+    uint64_t v;
+
+    if (read_file(path, text, sizeof(text)) && skl_str_u64(skl_str_trim(skl_str(text)), &v))
+        add(out, name, v);
+}
+
+/* "key value" lines: one of them. */
+static bool find_key(const char *path, const char *key, uint64_t *ret)
+{
+    char text[8192];
+    struct skl_str rest;
+
+    if (!read_file(path, text, sizeof(text)))
+        return false;
+    rest = skl_str(text);
+    while (rest.p) {
+        struct skl_str value, name = skl_str_cut(skl_str_cut(rest, '\n', &rest), ' ', &value);
+
+        if (skl_str_eqz(name, key))
+            return skl_str_u64(skl_str_trim(value), ret);
+    }
+    return false;
+}
+
+static uint64_t system_cpu_ns(void)
+{
+    char text[512];
+    struct skl_str rest, line;
+    uint64_t sum = 0, v;
+
+    if (!read_file("/proc/stat", text, sizeof(text)))
+        return 0;
+    line = skl_str_cut(skl_str(text), '\n', &rest);
+    skl_str_cut(line, ' ', &line);
+    for (int i = 0; i < 9 && line.p; i++)
+        if (skl_str_u64(skl_str_cut(line, ' ', &line), &v))
+            sum += v;
+    return sum * (uint64_t)(SKL_NS_PER_S / sysconf(_SC_CLK_TCK));
+}
+
+static void add_network(struct skl_buf *out)
+{
+    static const char *const names[] = {"net_rx_bytes", "net_rx_packets", "net_rx_errors",
+                                        "net_rx_dropped"};
+    static const char *const more[] = {"net_tx_bytes", "net_tx_packets", "net_tx_errors",
+                                       "net_tx_dropped"};
+    uint64_t sum[16] = {0};
+    char text[8192];
+    struct skl_str rest;
+
+    if (!read_file("/proc/net/dev", text, sizeof(text)))
+        return;
+    rest = skl_str(text);
+    while (rest.p) {
+        struct skl_str numbers, name = skl_str_cut(skl_str_cut(rest, '\n', &rest), ':', &numbers);
+
+        if (!numbers.p || skl_str_eqz(skl_str_trim(name), "lo"))
+            continue;
+        for (size_t i = 0; i < 16 && numbers.p;) {
+            struct skl_str word = skl_str_cut(numbers, ' ', &numbers);
+            uint64_t v;
+
+            if (word.n > 0 && skl_str_u64(word, &v))
+                sum[i++] += v;
+        }
+    }
+    for (size_t i = 0; i < 4; i++) {
+        add(out, names[i], sum[i]);
+        add(out, more[i], sum[8 + i]);
+    }
+}
+
+void agent_stats(struct agent *a, const struct skl_frame *f)
+{
+    SKL_AUTO_BUF struct skl_buf out;
+    uint64_t v;
+
+    skl_buf_init(&out, 32 * SKL_KIB);
+    add(&out, "read_ns", (uint64_t)skl_wall_ns());
+    if (find_key("/sys/fs/cgroup/cpu.stat", "usage_usec", &v))
+        add(&out, "cpu_ns", v * 1000);
+    else
+        add_number(&out, "cpu_ns", "/sys/fs/cgroup/cpuacct/cpuacct.usage");
+    add(&out, "system_cpu_ns", system_cpu_ns());
+    add(&out, "online_cpus", (uint64_t)get_nprocs());
+    add_number(&out, "memory_usage", "/sys/fs/cgroup/memory.current");
+    add_number(&out, "memory_usage", "/sys/fs/cgroup/memory/memory.usage_in_bytes");
+    add_number(&out, "memory_limit", "/sys/fs/cgroup/memory.max");
+    add_number(&out, "memory_limit", "/sys/fs/cgroup/memory/memory.limit_in_bytes");
+    if (find_key("/sys/fs/cgroup/memory.stat", "inactive_file", &v) ||
+        find_key("/sys/fs/cgroup/memory/memory.stat", "total_inactive_file", &v))
+        add(&out, "inactive_file", v);
+    add_number(&out, "pids", "/sys/fs/cgroup/pids.current");
+    add_network(&out);
+    agent_task_result(a, f->stream, skl_buf_str(&out));
+}
