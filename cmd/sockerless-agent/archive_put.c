@@ -357,7 +357,7 @@ void agent_archive_put(struct agent *a, const struct skl_frame *f)
     char *path SKL_AUTO_STR = skl_tlv_find_dup(f->payload, SKL_TAG_PATH);
     struct skl_error err;
     struct put *p;
-    char *root;
+    char *root = NULL;
 
     if (find_root(path ? path : "/", &root, &err) < 0) {
         agent_task_error(a, f->stream, skl_kind_status(err.kind), err.msg);

@@ -19,7 +19,7 @@ struct entry {
 /* The parent is the second field behind the command's closing parenthesis. */
 static pid_t parent_of(const char *pid_name)
 {
-    char path[64], text[512];
+    char path[300], text[512];
     const char *p;
     uint64_t parent;
     struct skl_str rest;

@@ -15,7 +15,6 @@
 #define START_TIMEOUT_S 300
 #define WARM_SECONDS    30
 
-extern char **environ;
 
 static const char usage[] =
     "Usage: sockerless-agent [--callback URL | --addr ADDR] -- COMMAND [ARGUMENT]...\n"

@@ -24,7 +24,7 @@ struct process {
 
 static ssize_t read_proc(const char *pid, const char *name, char *out, size_t cap)
 {
-    char path[96];
+    char path[300];
     ssize_t n;
     int fd;
 
@@ -80,7 +80,7 @@ static void read_command(struct process *p)
 
 static bool read_process(struct process *p, const char *pid)
 {
-    char text[1024], path[64];
+    char text[1024], path[300];
     struct stat st;
 
     *p = (struct process){.pid = pid};
