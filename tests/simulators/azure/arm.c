@@ -1,0 +1,199 @@
+/* Azure Resource Manager: errors, versions, long-running operations, groups and environments. */
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "base/json_read.h"
+#include "base/limits.h"
+#include "sim.h"
+
+static const char *const app_versions[] = {"2022-11-01-preview", "2023-05-01", "2023-11-02-preview",
+                                           "2024-02-02-preview", "2024-03-01", "2024-10-02-preview",
+                                           "2025-01-01",         "2025-07-01", NULL};
+
+void sim_arm_error(struct sim_answer *a, int status, const char *code, const char *fmt, ...)
+{
+    SKL_AUTO_BUF struct skl_buf text = {0}, b = {0};
+    struct skl_json j;
+    va_list ap;
+
+    skl_buf_init(&text, 4 * SKL_KIB);
+    skl_buf_init(&b, 16 * SKL_KIB);
+    va_start(ap, fmt);
+    skl_buf_addv(&text, fmt, ap);
+    va_end(ap);
+    skl_json_init(&j, &b);
+    skl_json_object(&j, NULL);
+    skl_json_object(&j, "error");
+    skl_json_str(&j, "code", code);
+    skl_json_str(&j, "message", text.p);
+    skl_json_end_object(&j);
+    skl_json_end_object(&j);
+    sim_text(a, status, b.p);
+}
+
+/* -- operations */
+
+void sim_operation_begin(struct sim *s, const struct sim_request *r, struct sim_answer *a,
+                         const char *header)
+{
+    struct operation *o = skl_new0(struct operation);
+    bool is_location = skl_streq(header, "Location");
+
+    skl_uuid4(o->id);
+    o->ready_ms = sim_now_ms() + s->options->latency_ms;
+    skl_map_set(&s->operations, skl_str(o->id), o);
+    skl_buf_addf(
+        &a->headers,
+        "%s: %s/subscriptions/00000000-0000-0000-0000-000000000000/providers/Microsoft.App/"
+        "locations/eastus/containerappsjobOperation%s/%s?api-version=2024-03-01\r\n",
+        header, r->base, is_location ? "Results" : "Statuses", o->id);
+    if (s->options->latency_ms >= 2000)
+        skl_buf_adds(&a->headers, "Retry-After: 1\r\n");
+}
+
+static void show_operation(struct sim *s, const struct sim_request *r, const char *id,
+                           bool is_result, struct sim_answer *a)
+{
+    struct operation *o = skl_map_getz(&s->operations, id);
+    bool ready;
+
+    if (!o) {
+        sim_arm_error(a, 404, "OperationNotFound", "The operation '%s' is not known.", id);
+        return;
+    }
+    ready = sim_now_ms() >= o->ready_ms;
+    if (is_result) {
+        a->status = ready ? 200 : 202;
+        if (!ready)
+            skl_buf_addf(&a->headers, "Location: %s%s?%s\r\n", r->base, r->path, r->query);
+        return;
+    }
+    sim_text(a, 200, ready ? "{\"status\":\"Succeeded\"}" : "{\"status\":\"InProgress\"}");
+}
+
+/* -- groups, environments, workspaces */
+
+static void lower(char *text)
+{
+    for (; *text; text++)
+        *text = (char)tolower((unsigned char)*text);
+}
+
+static void plain_resource(struct skl_map *map, const struct sim_request *r, const char *key,
+                           const char *not_found, struct sim_answer *a)
+{
+    cJSON *item = skl_map_getz(map, key);
+
+    if (skl_streq(r->method, "PUT")) {
+        cJSON *body = NULL;
+
+        if (skl_json_parse(r->body, &body, NULL) < 0 || !cJSON_IsObject(body)) {
+            cJSON_Delete(body);
+            sim_arm_error(a, 400, "InvalidRequestContent", "The request content was invalid.");
+            return;
+        }
+        if (!skl_json_get_str(body, "location")) {
+            cJSON_Delete(body);
+            sim_arm_error(a, 400, "LocationRequired", "The location property is required.");
+            return;
+        }
+        cJSON_DeleteItemFromObject(body, "id");
+        cJSON_AddStringToObject(body, "id", r->path);
+        if (!skl_json_get(body, "properties"))
+            cJSON_AddObjectToObject(body, "properties");
+        cJSON_DeleteItemFromObject(skl_json_get(body, "properties"), "provisioningState");
+        cJSON_AddStringToObject(skl_json_get(body, "properties"), "provisioningState", "Succeeded");
+        cJSON_Delete(skl_map_set(map, skl_str(key), body));
+        sim_json(a, item ? 200 : 201, body);
+    } else if (!item) {
+        sim_arm_error(a, 404, not_found, "'%s' could not be found.", r->path);
+    } else if (skl_streq(r->method, "DELETE")) {
+        skl_map_remove(map, skl_str(key));
+        cJSON_Delete(item);
+        a->status = 200;
+    } else {
+        sim_json(a, 200, item);
+    }
+}
+
+static bool check_version(const struct sim_request *r, bool is_app, struct sim_answer *a)
+{
+    char *version SKL_AUTO_STR = sim_query(r, "api-version");
+
+    if (skl_str_empty(version)) {
+        sim_arm_error(
+            a, 400, "MissingApiVersionParameter",
+            "The api-version query parameter (?api-version=) is required for all requests.");
+        return false;
+    }
+    for (const char *const *v = app_versions; is_app && *v; v++)
+        if (strcmp(*v, version) == 0)
+            return true;
+    if (!is_app && strlen(version) >= 10)
+        return true;
+    sim_arm_error(a, 400, "InvalidApiVersionParameter", "The api-version '%s' is invalid.",
+                  version);
+    return false;
+}
+
+/* parts: "subscriptions", S, "resourceGroups", G, "providers", P, type, name, ... */
+static void route(struct sim *s, const struct sim_request *r, char **p, size_t n,
+                  struct sim_answer *a)
+{
+    char group[512];
+    bool is_app = n > 5 && strcasecmp(p[5], "Microsoft.App") == 0;
+
+    if (!check_version(r, is_app, a))
+        return;
+    snprintf(group, sizeof(group), "%s/%s", p[1], n > 3 ? p[3] : "");
+    lower(group);
+    if (n == 4) {
+        plain_resource(&s->groups, r, group, "ResourceGroupNotFound", a);
+        return;
+    }
+    if (!skl_map_getz(&s->groups, group)) {
+        sim_arm_error(a, 404, "ResourceGroupNotFound", "Resource group '%s' could not be found.",
+                      n > 3 ? p[3] : "");
+        return;
+    }
+    if (is_app && n >= 7 && strcasecmp(p[6], "jobs") == 0) {
+        sim_jobs(s, r, group, p + 7, a);
+    } else if (is_app && n == 8 && strcasecmp(p[6], "managedEnvironments") == 0) {
+        lower(p[7]);
+        plain_resource(&s->environments, r, p[7], "ResourceNotFound", a);
+    } else if (n == 8 && strcasecmp(p[6], "workspaces") == 0) {
+        sim_text(a, 200,
+                 "{\"properties\":{\"customerId\":\"" SIM_WORKSPACE
+                 "\",\"provisioningState\":\"Succeeded\"}}");
+    } else {
+        sim_arm_error(a, 404, "InvalidResourceType", "The resource type of '%s' is not known here.",
+                      r->path);
+    }
+}
+
+void sim_arm(struct sim *s, const struct sim_request *r, struct sim_answer *a)
+{
+    char *copy SKL_AUTO_STR = skl_strdup(r->path + 1);
+    char *parts[16] = {0};
+    size_t n = 0;
+    struct skl_str rest = skl_str(copy);
+
+    if (!sim_auth_check(s, r, "management.azure.com", false, a))
+        return;
+    while (rest.p && n < SKL_ARRAY_LEN(parts) - 1) {
+        struct skl_str part = skl_str_cut(rest, '/', &rest);
+
+        ((char *)(uintptr_t)part.p)[part.n] = '\0'; /* in our own copy */
+        parts[n++] = (char *)(uintptr_t)part.p;
+    }
+    if (n == 8 && strcasecmp(parts[2], "providers") == 0)
+        show_operation(s, r, parts[7], strstr(parts[6], "Results") != NULL, a);
+    else if (n >= 4 && strcasecmp(parts[2], "resourceGroups") == 0)
+        route(s, r, parts, n, a);
+    else
+        sim_arm_error(a, 404, "NotFound", "'%s' is not known here.", r->path);
+}

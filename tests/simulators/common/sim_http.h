@@ -1,0 +1,41 @@
+/* sim_http - the HTTP side of a simulator: CivetWeb with requests and answers as plain structs.
+ *
+ * Thread  the handler runs on CivetWeb's threads, many at a time
+ * Limits  bodies <= 8 MiB
+ */
+#ifndef SKL_SIM_HTTP_H
+#define SKL_SIM_HTTP_H
+
+#include <cjson/cJSON.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+struct sim_request {
+    const char *method, *path; /* decoded */
+    const char *query;         /* raw, "" if none */
+    struct skl_str body;
+    char base[256]; /* "http://host:port" as the client wrote it */
+    void *conn;
+};
+const char *sim_header(const struct sim_request *r, const char *name); /* NULL if absent */
+char *sim_query(const struct sim_request *r, const char *name); /* owned, decoded, NULL if absent */
+
+struct sim_answer {
+    int status;
+    struct skl_buf headers; /* "Name: value\r\n"... */
+    struct skl_buf body;
+    bool drop; /* close the connection without a word */
+};
+void sim_json(struct sim_answer *a, int status, const cJSON *json);
+void sim_text(struct sim_answer *a, int status, const char *json_text);
+
+typedef void sim_handler_cb(void *arg, const struct sim_request *r, struct sim_answer *a);
+struct sim_server;
+/* listen: "127.0.0.1:4568"; port 0 picks one. */
+int sim_server_start(const char *listen, sim_handler_cb *cb, void *arg, struct sim_server **ret,
+                     struct skl_error *err);
+int sim_server_port(const struct sim_server *s);
+void sim_server_stop(struct sim_server *s);
+
+#endif
