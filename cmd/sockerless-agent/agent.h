@@ -104,7 +104,8 @@ struct agent {
     struct skl_list tasks;  /* of struct agent_task */
     struct skl_timer *life; /* START timeout, warm time */
     int64_t last_up_ms;
-    bool shutting_down;
+    bool shutting_down; /* no further start will come */
+    bool dismissed;     /* the backend wants nothing more of us, not even what it has not confirmed */
 };
 
 /* connection.c */
@@ -118,7 +119,7 @@ void agent_leave(struct agent *a, int code) SKL_NORETURN;
 /* run.c */
 void agent_start(struct agent *a, struct skl_str payload);
 void agent_main_frame(struct agent *a, const struct skl_frame *f);
-void agent_shutdown(struct agent *a, int signo);
+void agent_shutdown(struct agent *a, int signo, bool dismissed);
 void agent_check_life(struct agent *a);
 void agent_read_process_spec(const struct agent *a, struct skl_str payload,
                              struct agent_process_spec *ret);

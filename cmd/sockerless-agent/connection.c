@@ -153,7 +153,7 @@ static void on_frame(void *arg, const struct skl_frame *f)
     } else if (f->stream == SKL_STREAM_MAIN) {
         agent_main_frame(a, f);
     } else if (f->type == SKL_FRAME_SHUTDOWN) {
-        agent_shutdown(a, 9);
+        agent_shutdown(a, 9, true);
     } else if ((t = agent_task_find(a, f->stream))) {
         if (f->type == SKL_FRAME_CLOSE)
             t->on_close(t);
@@ -205,6 +205,12 @@ static void dialled(void *arg, struct skl_ws *own_ws, int http_status, const str
 
     if (err) {
         skl_info("agent", "the backend cannot be reached", "why", err->msg, NULL);
+        if (http_status == 401 && a->any_run) {
+            /* Our token is useless: the container is removed, or has a newer workload. */
+            agent_shutdown(a, 9, true);
+            if (!a->process)
+                agent_check_life(a);
+        }
         dial_again(a);
         return;
     }

@@ -122,7 +122,7 @@ static void on_child(uv_signal_t *h, int signo)
 /* The platform ends the workload: the command is told, and we end when it did. */
 static void on_platform_signal(uv_signal_t *h, int signo)
 {
-    agent_shutdown(h->data, signo);
+    agent_shutdown(h->data, signo, false);
 }
 
 static void watch(struct agent *a, uv_signal_t *h, uv_signal_cb cb, int signo)

@@ -230,7 +230,7 @@ void agent_main_frame(struct agent *a, const struct skl_frame *f)
 
 static bool is_delivered(const struct agent *a)
 {
-    return !a->any_run ||
+    return !a->any_run || a->dismissed ||
            (a->exit_known && agent_output_oldest(a->output) == agent_output_end(a->output));
 }
 
@@ -257,7 +257,8 @@ void agent_check_life(struct agent *a)
         a->exit_known = true;
     warm = a->any_run && !a->shutting_down && since_end_ms < (int64_t)a->warm_seconds * 1000;
     if ((a->any_run || a->shutting_down) && !warm &&
-        (is_delivered(a) || now - a->last_up_ms > KEEP_RESULT_MS))
+        (is_delivered(a) ||
+         now - a->last_up_ms > (a->shutting_down ? STOPPED_KEEP_MS : KEEP_RESULT_MS)))
         agent_leave(a, a->any_run ? a->exit_code : SKL_AGENT_EXIT_NO_START);
     if (!a->any_run)
         return; /* the start timeout is armed in main() */
@@ -265,9 +266,10 @@ void agent_check_life(struct agent *a)
     a->life = skl_timer_start(a->loop, warm || a->warm_seconds ? LOOK_MS / 4 : 20, look, a);
 }
 
-void agent_shutdown(struct agent *a, int signo)
+void agent_shutdown(struct agent *a, int signo, bool dismissed)
 {
     a->shutting_down = true;
+    a->dismissed |= dismissed;
     if (a->process)
         agent_process_signal(a->process, signo);
     else

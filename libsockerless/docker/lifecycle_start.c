@@ -138,7 +138,16 @@ void skl_flow_cancel_start(struct skl_flow *f)
 static void begun(void *arg, int code, const struct skl_error *err)
 {
     struct skl_flow *f = arg;
+    struct skl_error told;
 
+    if (err && (code == 126 || code == 127)) {
+        /* Clients tell 126 and 127 apart by the words of an Engine. */
+        skl_fail(&told, SKL_E_INVALID,
+                 "failed to create shim task: OCI runtime create failed: runc create failed: "
+                 "unable to start container process: %s: unknown",
+                 err->msg);
+        err = &told;
+    }
     if (err) {
         start_failed(f, code, err, true);
         return;

@@ -17,14 +17,14 @@ static void child(const struct sim_process *p, int out, int err) __attribute__((
 static void child(const struct sim_process *p, int out, int err)
 {
     sigset_t none;
-    int in = open("/dev/null", O_RDONLY);
+    int in = open("/dev/null", O_RDWR);
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     setsid();
     dup2(in, 0);
-    dup2(out, 1);
+    dup2(p->no_output ? in : out, 1);
     dup2(err, 2);
     if (p->cwd && chdir(p->cwd) < 0)
         _exit(127);
@@ -51,7 +51,9 @@ int sim_process_spawn(struct sim_process *p, struct skl_error *err)
         return skl_fail_errno(err, errno, "starting '%s'", p->argv[0]);
     }
     p->pid = pid;
-    p->out_fd = out[0];
+    if (p->no_output)
+        close(out[0]);
+    p->out_fd = p->no_output ? -1 : out[0];
     p->err_fd = errs[0];
     return 0;
 }
@@ -59,7 +61,7 @@ int sim_process_spawn(struct sim_process *p, struct skl_error *err)
 
 int sim_tool_run(char *const *argv, struct skl_error *err)
 {
-    struct sim_process p = {.argv = skl_strv_dup(argv), .env = environ};
+    struct sim_process p = {.argv = skl_strv_dup(argv), .env = environ, .no_output = true};
     SKL_AUTO_BUF struct skl_buf text = {0};
     int status = 0, rc;
     ssize_t n;
@@ -70,7 +72,6 @@ int sim_tool_run(char *const *argv, struct skl_error *err)
         skl_strv_free(p.argv);
         return rc;
     }
-    close(p.out_fd); /* tools that are used here say nothing there that matters */
     do {
         char bytes[1024];
 

@@ -64,6 +64,7 @@ void sim_workload_join(struct sim_workload *w); /* waits for the end, frees */
 struct sim_process {
     char **argv, **env;
     const char *cwd;
+    bool no_output; /* stdout goes nowhere; out_fd is -1 */
     int pid, out_fd, err_fd;
 };
 int sim_process_spawn(struct sim_process *p, struct skl_error *err);

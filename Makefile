@@ -1,0 +1,26 @@
+# Thin recipes; the work is in Meson and tools/.
+BUILD     := build
+BUILD_SAN := build-san
+
+.PHONY: all deps build build-san demo run test check sim-test-azure docker-test bench fmt tidy clean
+
+all: build
+
+deps: ; @tools/install-deps.sh
+build: deps ; @tools/configure.sh $(BUILD) release && ninja -C $(BUILD)
+build-san: deps ; @tools/configure.sh $(BUILD_SAN) sanitized && ninja -C $(BUILD_SAN)
+
+# Shows `docker run` and friends on a simulated Azure; exits 0 only if each did what a Docker Engine does.
+demo: build ; @tools/demo.sh $(BUILD)
+# The same stack, to play with; prints the DOCKER_HOST line and stays.
+run: build ; @tools/run.sh $(BUILD)
+
+test: build-san ; @tools/test.sh $(BUILD_SAN)
+check: test
+sim-test-azure: build-san ; @tools/test.sh $(BUILD_SAN) --suite sim
+docker-test: build-san ; @tools/test.sh $(BUILD_SAN) --suite docker
+bench: build ; @tools/bench.sh $(BUILD)
+
+fmt: ; clang-format -i $$(git ls-files '*.c' '*.h' | grep -v -e settings.c -e aca/config.c)
+tidy: build ; clang-tidy -p $(BUILD) $$(git ls-files 'libsockerless/*.c' 'backends/*.c' 'cmd/*.c')
+clean: ; rm -rf $(BUILD) $(BUILD_SAN)

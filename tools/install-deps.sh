@@ -1,0 +1,20 @@
+#!/bin/sh
+# Installs the Debian packages that are missing. Quiet and quick when nothing is.
+set -eu
+packages="build-essential meson ninja-build pkg-config libuv1-dev node-llhttp libcurl4-openssl-dev
+ libcjson-dev libmbedtls-dev libsqlite3-dev libarchive-dev libcivetweb-dev check
+ runc skopeo umoci docker-registry busybox-static curl python3"
+missing=
+for p in $packages; do
+    dpkg-query -W -f='${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing="$missing $p"
+done
+# Any docker CLI will do.
+command -v docker >/dev/null || missing="$missing docker.io"
+[ -n "$missing" ] || exit 0
+sudo=
+[ "$(id -u)" = 0 ] || sudo=sudo
+echo "installing:$missing"
+$sudo apt-get update -qq
+# Services of these packages are not wanted: a policy file keeps them from being started.
+# shellcheck disable=SC2086 # words are what is meant
+DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
