@@ -66,6 +66,7 @@ EOF
 }
 
 stack_down() {
+    [ -n "${STACK_KEEP_LOGS:-}" ] && cp "$STACK_DIR"/*.log "$STACK_KEEP_LOGS"/
     local pid
     for pid in $STACK_PIDS; do # backend, simulator, registry
         kill "$pid" 2>/dev/null

@@ -39,7 +39,7 @@ int skl_aca_job_call(struct skl_aca *aca, struct skl_call *call, const char *ope
                      const char *method, const char *job, const char *rest, const char *body,
                      bool run, struct skl_arm_result *ret, struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf path, what;
+    SKL_AUTO_BUF struct skl_buf path = {0}, what = {0};
     struct skl_arm_call arm;
 
     skl_buf_init(&path, 8 * SKL_KIB);

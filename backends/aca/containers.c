@@ -93,7 +93,7 @@ static int get_execution(struct skl_aca *aca, struct skl_call *call, const char 
                          const char *execution, const char *api, struct skl_arm_result *ret,
                          struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
     struct skl_arm_call arm;
 
     skl_buf_init(&path, 8 * SKL_KIB);
@@ -132,7 +132,7 @@ static void resolve_agent(struct skl_aca *aca, struct skl_call *call, const char
                           char *out, size_t cap)
 {
     SKL_AUTO_RESPONSE struct skl_rest_response response = {0};
-    SKL_AUTO_BUF struct skl_buf url;
+    SKL_AUTO_BUF struct skl_buf url = {0};
     SKL_AUTO_JSON cJSON *json = NULL;
     const char *address;
 
@@ -228,7 +228,7 @@ static bool take_newest(void *arg, const cJSON *item)
 static int find_newer(struct skl_aca *aca, struct skl_call *call, const char *job,
                       struct newest *ret, struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
 
     skl_buf_init(&path, 8 * SKL_KIB);
     skl_buf_addf(&path, "%s/%s/executions", aca->jobs_path, job);
@@ -285,7 +285,7 @@ static int stop_execution(struct skl_aca *aca, struct skl_call *call, const char
                           const char *execution, struct skl_error *err)
 {
     SKL_AUTO_ARM_RESULT struct skl_arm_result result = {0};
-    SKL_AUTO_BUF struct skl_buf rest;
+    SKL_AUTO_BUF struct skl_buf rest = {0};
     int rc;
 
     skl_buf_init(&rest, SKL_KIB);

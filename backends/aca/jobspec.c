@@ -55,7 +55,7 @@ static void add_resources(struct skl_json *j, unsigned quarters)
 /* The platform expands $(NAME); $$(NAME) is the escaped form. */
 static void add_literal(struct skl_json *j, const char *key, const char *text)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 4 * SKL_MIB);
     for (; *text; text++) {

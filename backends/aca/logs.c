@@ -123,7 +123,7 @@ static char *cursor_save(const struct cursor *c)
 
 static char *query_text(const char *job, int64_t after_ns)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 16 * SKL_KIB);
     skl_buf_adds(&b,
@@ -269,7 +269,7 @@ void skl_aca_failure_reason(struct skl_aca *aca, struct skl_call *call, const ch
                             size_t cap)
 {
     SKL_AUTO_LOGS_TABLE struct skl_logs_table table = {0};
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     const char *text;
 
     if (!aca->azure->logs)

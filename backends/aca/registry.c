@@ -18,7 +18,7 @@ static char *server_of(const char *image_ref)
 void skl_aca_registry_login(const char *image_ref, const char *registry_auth,
                             struct skl_aca_registry_login *ret)
 {
-    SKL_AUTO_BUF struct skl_buf text;
+    SKL_AUTO_BUF struct skl_buf text = {0};
     SKL_AUTO_JSON cJSON *auth = NULL;
     const char *user, *password;
 

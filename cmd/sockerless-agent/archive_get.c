@@ -302,7 +302,7 @@ static void on_frame(struct agent_task *t, const struct skl_frame *f)
 void agent_archive_get(struct agent *a, const struct skl_frame *f)
 {
     char *path SKL_AUTO_STR = skl_tlv_find_dup(f->payload, SKL_TAG_PATH);
-    SKL_AUTO_BUF struct skl_buf result;
+    SKL_AUTO_BUF struct skl_buf result = {0};
     struct skl_error err;
     struct get *g;
     bool must_be_dir;

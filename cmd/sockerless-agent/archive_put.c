@@ -96,7 +96,7 @@ static int remove_tree(const char *path)
     if (!d)
         return -errno;
     while ((e = readdir(d))) {
-        SKL_AUTO_BUF struct skl_buf b;
+        SKL_AUTO_BUF struct skl_buf b = {0};
 
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
             continue;

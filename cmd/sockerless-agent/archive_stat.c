@@ -110,7 +110,7 @@ int agent_stat_path(const char *path, struct skl_buf *result, struct skl_error *
 void agent_archive_stat(struct agent *a, const struct skl_frame *f)
 {
     char *path SKL_AUTO_STR = skl_tlv_find_dup(f->payload, SKL_TAG_PATH);
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_error err;
 
     skl_buf_init(&b, 64 * SKL_KIB);

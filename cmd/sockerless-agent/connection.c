@@ -27,7 +27,7 @@ static void dial(void *arg);
 
 static void send_hello(struct agent *a)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_list *it;
 
     skl_buf_init(&b, SKL_WS_MAX_MESSAGE - SKL_FRAME_HEAD);
@@ -106,7 +106,7 @@ void agent_send_output(struct agent *a)
 
 static void answer_probe(struct agent *a, uint32_t stream)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 128);
     skl_tlv_u64(&b, SKL_TAG_STATE, a->state);
@@ -222,7 +222,7 @@ static void dial(void *arg)
 {
     static const struct skl_ws_config config = {.max_message = SKL_WS_MAX_MESSAGE};
     struct agent *a = arg;
-    SKL_AUTO_BUF struct skl_buf headers;
+    SKL_AUTO_BUF struct skl_buf headers = {0};
 
     skl_buf_init(&headers, 4 * SKL_KIB);
     skl_buf_addf(&headers, "Authorization: Bearer %s\r\nX-Sockerless-Container: %s\r\n",

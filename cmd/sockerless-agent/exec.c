@@ -14,7 +14,7 @@ struct exec {
 
 static void finish(struct exec *x)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     if (!x->abandoned) {
         skl_buf_init(&b, 256);
@@ -132,7 +132,7 @@ void agent_exec(struct agent *a, const struct skl_frame *f)
 {
     static const struct agent_process_events events = {on_output, on_drained, on_end};
     struct agent_process_spec spec;
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_error err;
     struct exec *x;
     int code;

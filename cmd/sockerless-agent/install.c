@@ -20,7 +20,7 @@ static int copy(int from, int to)
 
 int agent_install(const char *dir, struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf path, temp;
+    SKL_AUTO_BUF struct skl_buf path = {0}, temp = {0};
     int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     int to, rc;
 

@@ -11,6 +11,7 @@
 
 #define KEEP_RESULT_MS                                                                             \
     (10 * 60 * 1000) /* without a connection, for output and code to be fetched */
+#define STOPPED_KEEP_MS 20000 /* the same when the platform ends the workload */
 #define LOOK_MS 1000
 
 /* -- the specification of a process */
@@ -119,7 +120,7 @@ static uint64_t oom_before;
 
 static void send_exit(struct agent *a)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 256);
     skl_tlv_u64(&b, SKL_TAG_RUN, a->run);
@@ -159,7 +160,7 @@ void agent_start(struct agent *a, struct skl_str payload)
     char **hosts = skl_tlv_find_strv(payload, SKL_TAG_HOSTS);
     char *hostname SKL_AUTO_STR = skl_tlv_find_dup(payload, SKL_TAG_HOSTNAME);
     struct agent_process_spec spec;
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_error err;
     int code, rc;
 

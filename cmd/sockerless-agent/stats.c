@@ -109,7 +109,7 @@ static void add_network(struct skl_buf *out)
 
 void agent_stats(struct agent *a, const struct skl_frame *f)
 {
-    SKL_AUTO_BUF struct skl_buf out;
+    SKL_AUTO_BUF struct skl_buf out = {0};
     uint64_t v;
 
     skl_buf_init(&out, 32 * SKL_KIB);

@@ -30,7 +30,7 @@ struct agent_task *agent_task_find(struct agent *a, uint32_t stream)
 
 void agent_task_error(struct agent *a, uint32_t stream, int code, const char *message)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 16 * SKL_KIB);
     skl_tlv_u64(&b, SKL_TAG_CODE, (uint64_t)code);

@@ -229,7 +229,7 @@ static void add_rows(struct skl_buf *out, char *const *options)
             !read_process(&p, e->d_name))
             continue;
         for (char *const *o = options; *o; o++) {
-            SKL_AUTO_BUF struct skl_buf b;
+            SKL_AUTO_BUF struct skl_buf b = {0};
 
             skl_buf_init(&b, 8 * SKL_KIB);
             cell(&p, *o, &b);
@@ -244,7 +244,7 @@ static void add_rows(struct skl_buf *out, char *const *options)
 void agent_top(struct agent *a, const struct skl_frame *f)
 {
     char *ps_args SKL_AUTO_STR = skl_tlv_find_dup(f->payload, SKL_TAG_PS_ARGS);
-    SKL_AUTO_BUF struct skl_buf out;
+    SKL_AUTO_BUF struct skl_buf out = {0};
     struct skl_error err;
     bool own_titles;
     char **options = wanted(ps_args ? ps_args : "-ef", &own_titles, &err);

@@ -108,7 +108,7 @@ int agent_user_find(const char *user, char *const *group_add, struct agent_user 
 {
     struct skl_str group,
         name = skl_str_cut(skl_str(skl_str_empty(user) ? "0" : user), ':', &group);
-    SKL_AUTO_BUF struct skl_buf passwd_text, group_text;
+    SKL_AUTO_BUF struct skl_buf passwd_text = {0}, group_text = {0};
     struct skl_str passwd;
     struct row row;
     uint32_t uid = 0, gid;

@@ -178,7 +178,7 @@ static void transmit(struct skl_link *l, uint8_t type, uint32_t stream, struct s
 
 static void send_credit(struct skl_link *l, uint32_t stream, bool with_consumed, uint64_t consumed)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 64);
     skl_tlv_u64(&b, SKL_TAG_RECEIVED, l->received);
@@ -281,6 +281,7 @@ static bool drop_confirmed(struct skl_link *l, uint64_t peer_received)
     while (l->confirmed < peer_received) {
         struct kept *k = SKL_LIST_FIRST(&l->kept, struct kept, in_link);
 
+        SKL_ASSERT(k); /* sent - confirmed of them are kept */
         skl_list_remove(&k->in_link);
         l->kept_bytes -= sizeof(*k) + k->n;
         free(k);

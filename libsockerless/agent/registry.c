@@ -241,7 +241,7 @@ static void dialled(void *arg, struct skl_ws *own_ws, int http_status, const str
 static void dial_now(void *arg)
 {
     struct entry *e = arg;
-    SKL_AUTO_BUF struct skl_buf url, headers;
+    SKL_AUTO_BUF struct skl_buf url = {0}, headers = {0};
 
     e->again = NULL;
     skl_buf_init(&url, SKL_KIB);

@@ -118,7 +118,7 @@ static void take_exit(struct skl_session *s, struct skl_str payload)
 
 static void send_welcome(struct skl_session *s, uint64_t resume, bool exit_known)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, SKL_KIB);
     skl_tlv_u64(&b, SKL_TAG_VERSION, SKL_WIRE_VERSION);
@@ -372,7 +372,7 @@ void skl_process_spec_write(const struct skl_process_spec *spec, struct skl_buf 
 
 void skl_session_start(struct skl_session *s, unsigned run, const struct skl_process_spec *spec)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 16 * SKL_MIB);
     skl_tlv_u64(&b, SKL_TAG_RUN, run);
@@ -409,7 +409,7 @@ void skl_session_stdin_end(struct skl_session *s)
 static void send_number(struct skl_session *s, uint8_t type, uint32_t stream, enum skl_tag tag,
                         uint64_t value)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 64);
     skl_tlv_u64(&b, tag, value);
@@ -428,7 +428,7 @@ void skl_session_pause(struct skl_session *s, bool on)
 
 void skl_session_resize(struct skl_session *s, unsigned rows, unsigned cols)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 64);
     skl_tlv_u64(&b, SKL_TAG_ROWS, rows);

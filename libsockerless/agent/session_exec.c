@@ -71,7 +71,7 @@ struct skl_agent_exec *skl_session_exec(struct skl_session *s, const struct skl_
                                         const struct skl_agent_exec_events *events, void *arg)
 {
     struct skl_agent_exec *x = skl_new0(struct skl_agent_exec);
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 16 * SKL_MIB);
     skl_process_spec_write(spec, &b);
@@ -108,7 +108,7 @@ void skl_agent_exec_consumed(struct skl_agent_exec *x, size_t n)
 
 void skl_agent_exec_resize(struct skl_agent_exec *x, unsigned rows, unsigned cols)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 64);
     skl_tlv_u64(&b, SKL_TAG_ROWS, rows);
@@ -118,7 +118,7 @@ void skl_agent_exec_resize(struct skl_agent_exec *x, unsigned rows, unsigned col
 
 void skl_agent_exec_signal(struct skl_agent_exec *x, int signo)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 64);
     skl_tlv_u64(&b, SKL_TAG_SIGNAL_NO, (uint64_t)signo);

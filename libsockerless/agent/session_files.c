@@ -70,7 +70,7 @@ static struct question *ask(struct skl_session *s, uint8_t type, enum skl_tag ta
                             void *arg)
 {
     struct question *q = skl_new0(struct question);
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, SKL_WS_MAX_MESSAGE);
     skl_tlv_strz(&b, tag, text);
@@ -217,7 +217,7 @@ struct skl_transfer *skl_session_get(struct skl_session *s, const char *path,
                                      const struct skl_get_events *events, void *arg)
 {
     struct skl_transfer *t = transfer_new(arg, true);
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, SKL_WS_MAX_MESSAGE);
     skl_tlv_strz(&b, SKL_TAG_PATH, path);
@@ -242,7 +242,7 @@ struct skl_transfer *skl_session_put(struct skl_session *s, const struct skl_put
                                      const struct skl_put_events *events, void *arg)
 {
     struct skl_transfer *t = transfer_new(arg, false);
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, SKL_WS_MAX_MESSAGE);
     skl_tlv_strz(&b, SKL_TAG_PATH, options->path);

@@ -49,6 +49,7 @@ static inline struct skl_str skl_buf_str(const struct skl_buf *b)
     return (struct skl_str){b->p, b->n};
 }
 
+/* Always with "= {0}": a return before skl_buf_init() must find nothing to free. */
 #define SKL_AUTO_BUF __attribute__((cleanup(skl_buf_fini)))
 
 #endif

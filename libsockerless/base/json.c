@@ -145,7 +145,7 @@ void skl_json_str(struct skl_json *j, const char *key, const char *value)
 
 void skl_json_strf(struct skl_json *j, const char *key, const char *fmt, ...)
 {
-    SKL_AUTO_BUF struct skl_buf text;
+    SKL_AUTO_BUF struct skl_buf text = {0};
     va_list ap;
 
     skl_buf_init(&text, j->b->max);

@@ -90,7 +90,7 @@ static void add_json(struct skl_buf *b, enum skl_log_level level, const char *to
 
 void skl_log(enum skl_log_level level, const char *topic, const char *msg, ...)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     va_list ap;
 
     if (!skl_log_enabled(level))

@@ -168,7 +168,7 @@ static int check(const struct skl_tar_entry *e, struct skl_error *err)
 
 int skl_tar_write_header(struct skl_buf *b, const struct skl_tar_entry *e, struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf name, pax;
+    SKL_AUTO_BUF struct skl_buf name = {0}, pax = {0};
     int rc = check(e, err);
 
     skl_buf_init(&name, SKL_TAR_MAX_NAME + 1);
@@ -208,7 +208,7 @@ void skl_tar_write_end(struct skl_buf *b)
 
 int skl_tar_clean_path(const char *name, char **ret, struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf out;
+    SKL_AUTO_BUF struct skl_buf out = {0};
     struct skl_str rest = skl_str(name);
 
     skl_buf_init(&out, SKL_TAR_MAX_NAME);

@@ -370,7 +370,7 @@ static int run(struct daemon *d)
 
 static int print_and_exit(struct daemon *d)
 {
-    SKL_AUTO_BUF struct skl_buf out;
+    SKL_AUTO_BUF struct skl_buf out = {0};
 
     skl_buf_init(&out, SKL_MIB);
     if (d->settings.version) {

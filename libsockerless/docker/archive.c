@@ -31,7 +31,7 @@ static void not_found(struct skl_error *err, const struct skl_request *r, const 
 /* "X-Docker-Container-Path-Stat: base64\r\n" */
 static void stat_header(const struct skl_path_stat *st, struct skl_buf *out)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_json j;
 
     skl_buf_init(&b, 64 * SKL_KIB);
@@ -53,7 +53,7 @@ static void stat_header(const struct skl_path_stat *st, struct skl_buf *out)
 static void on_stat(void *arg, const struct skl_path_stat *st, const struct skl_error *err)
 {
     struct skl_request *r = arg;
-    SKL_AUTO_BUF struct skl_buf header;
+    SKL_AUTO_BUF struct skl_buf header = {0};
     char *path SKL_AUTO_STR = skl_request_query(r, "path");
     struct skl_error told;
 
@@ -97,7 +97,7 @@ struct get {
 static void get_stat(void *arg, const struct skl_path_stat *st)
 {
     struct get *g = arg;
-    SKL_AUTO_BUF struct skl_buf header;
+    SKL_AUTO_BUF struct skl_buf header = {0};
 
     skl_buf_init(&header, 128 * SKL_KIB);
     stat_header(st, &header);

@@ -33,7 +33,7 @@ static void work(void *arg)
 static void done(void *arg, bool canceled)
 {
     struct login *x = arg;
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, SKL_KIB);
     if (canceled)

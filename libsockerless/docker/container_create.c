@@ -188,7 +188,7 @@ static void creation_free(struct creation *k)
 static void created(void *arg, const struct skl_error *err)
 {
     struct creation *k = arg;
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_json j;
 
     skl_buf_init(&b, MAX_WARNINGS * 8);
@@ -216,7 +216,7 @@ static void create_from(struct creation *own_k, const struct skl_image *image)
     AUTO_CREATE struct skl_create x = {.engine = r->engine, .version = r->version, .image = image};
     SKL_AUTO_STR char *name = skl_request_query(r, "name");
     SKL_AUTO_STR char *platform = skl_request_query(r, "platform");
-    struct skl_container *c;
+    struct skl_container *c = NULL;
     struct skl_error err;
     int rc;
 
@@ -234,6 +234,7 @@ static void create_from(struct creation *own_k, const struct skl_image *image)
         creation_free(own_k);
         return;
     }
+    SKL_ASSERT(c); /* add() gave it */
     own_k->warnings = warning_lines(&x.warnings);
     snprintf(own_k->id, sizeof(own_k->id), "%s", c->id);
     skl_lifecycle_create(r->engine, c, created, own_k);

@@ -146,7 +146,7 @@ void skl_route_container_inspect(struct skl_request *r)
     struct skl_container *c = skl_request_container(r);
     struct skl_store *s = r->engine->store;
     struct skl_backend_info info = {0};
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_image *image;
     struct skl_json j;
 

@@ -217,7 +217,7 @@ static void wait_gone(struct skl_request *r)
 static void wait_over(void *arg, int exit_code, const char *error)
 {
     struct skl_request *r = arg;
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_json j;
 
     r->state = NULL;

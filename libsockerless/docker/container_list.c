@@ -16,7 +16,7 @@
 
 static void render_command(struct skl_json *j, const struct skl_container *c)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     char *const *argv = c->spec.argv;
 
     skl_buf_init(&b, SKL_MAX_JSON_BODY * 2);
@@ -112,7 +112,7 @@ static void render_entry(struct skl_json *j, struct skl_store *s, struct skl_con
                          bool size, int version, int64_t now_ns)
 {
     const char *fixed = fixed_part(s, c), *ports = strchr(fixed, '\n') + 1;
-    SKL_AUTO_BUF struct skl_buf status;
+    SKL_AUTO_BUF struct skl_buf status = {0};
 
     skl_buf_init(&status, 128);
     skl_render_status(&status, c, now_ns);
@@ -140,7 +140,7 @@ void skl_route_container_list(struct skl_request *r)
     bool size = skl_request_query_bool(r, "size", false);
     bool all = skl_request_query_bool(r, "all", false) || limit > 0;
     struct skl_container_filter f;
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_error err;
     struct skl_json j;
 

@@ -285,6 +285,7 @@ static int take_mount(struct skl_create *x, const cJSON *mount, struct skl_error
     if (rc < 0)
         return rc;
     m = find_mount(&x->c->spec, clean);
+    SKL_ASSERT(m); /* it was taken just now */
     m->rw = !skl_json_get_bool(mount, "ReadOnly", false);
     m->request_json = skl_render_text(mount);
     return 0;

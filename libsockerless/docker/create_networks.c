@@ -69,7 +69,7 @@ static int compare(const void *a, const void *b)
 
 static int too_many(const cJSON *endpoints, struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf list;
+    SKL_AUTO_BUF struct skl_buf list = {0};
     const cJSON *item;
     char **names = NULL;
 

@@ -25,7 +25,7 @@ int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
                     struct skl_error *err)
 {
     struct skl_engine *e = skl_new0(struct skl_engine);
-    SKL_AUTO_BUF struct skl_buf spool_dir;
+    SKL_AUTO_BUF struct skl_buf spool_dir = {0};
     int rc;
 
     e->loop = loop;

@@ -49,7 +49,7 @@ static void end(struct listener *l)
 
 static void write_event(struct listener *l, const struct skl_event *e)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, SKL_MIB);
     l->last_ns = e->time_ns;

@@ -54,7 +54,7 @@ static struct skl_exec *exec_from(const struct skl_container *c, const cJSON *bo
 void skl_route_exec_create(struct skl_request *r)
 {
     char **argv = skl_json_get_strv(r->body, "Cmd");
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_detach detach;
     struct skl_container *c;
     struct skl_exec *x;
@@ -110,7 +110,7 @@ static void add_process(struct skl_json *j, const struct skl_exec *x)
 void skl_route_exec_inspect(struct skl_request *r)
 {
     struct skl_exec *x = skl_request_exec(r);
-    SKL_AUTO_BUF struct skl_buf b, keys;
+    SKL_AUTO_BUF struct skl_buf b = {0}, keys = {0};
     struct skl_json j;
 
     skl_buf_init(&b, SKL_MAX_ANSWER_JSON);

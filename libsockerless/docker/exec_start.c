@@ -189,7 +189,7 @@ static void on_started(void *arg, int pid)
 /* The command could not be run: an Engine says so in the stream. */
 static void write_failure(struct live *v, bool by_runtime, const struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf text;
+    SKL_AUTO_BUF struct skl_buf text = {0};
 
     skl_buf_init(&text, 4 * SKL_KIB);
     if (by_runtime)

@@ -148,7 +148,7 @@ static void compile_all(struct skl_filter *x)
 bool skl_filters_name(struct skl_filters *f, const char *key, const char *name)
 {
     struct skl_filter *x = find(f, key);
-    SKL_AUTO_BUF struct skl_buf slashed;
+    SKL_AUTO_BUF struct skl_buf slashed = {0};
 
     skl_buf_init(&slashed, 64 * SKL_KIB);
     if (!x)

@@ -8,7 +8,7 @@ struct skl_stream *skl_hijack(struct skl_request *r, bool tty, bool with_api_hea
 {
     bool upgrade = skl_http_has_upgrade(r->http);
     bool multiplexed = upgrade && !tty && r->version >= 142;
-    SKL_AUTO_BUF struct skl_buf head;
+    SKL_AUTO_BUF struct skl_buf head = {0};
 
     skl_buf_init(&head, 4 * SKL_KIB);
     skl_buf_addf(&head, "HTTP/1.1 %s\r\nContent-Type: application/vnd.docker.%s\r\n",
@@ -27,7 +27,7 @@ struct skl_stream *skl_hijack(struct skl_request *r, bool tty, bool with_api_hea
 void skl_hijack_refuse(struct skl_request *r, const struct skl_error *err)
 {
     int status = skl_kind_status(err->kind);
-    SKL_AUTO_BUF struct skl_buf head;
+    SKL_AUTO_BUF struct skl_buf head = {0};
 
     skl_buf_init(&head, 4 * SKL_KIB);
     skl_buf_addf(&head,

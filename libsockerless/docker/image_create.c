@@ -60,7 +60,7 @@ static void write_lines(const struct pull *p, const struct skl_resolved *found, 
 static void pulled(void *arg, const struct skl_resolved *found, const struct skl_error *err)
 {
     struct pull *p = arg;
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 64 * SKL_KIB);
     if (err) {

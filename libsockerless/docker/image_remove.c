@@ -181,7 +181,7 @@ void skl_route_image_remove(struct skl_request *r)
         .name = r->param,
         .force = skl_request_query_bool(r, "force", false),
     };
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_error err;
     int rc = skl_image_lookup(x.s, r->param, &x.i, &err);
 

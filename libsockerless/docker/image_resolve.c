@@ -36,7 +36,7 @@ struct resolving {
 
 void skl_auth_header_parse(const char *text, struct skl_auth_header *ret)
 {
-    SKL_AUTO_BUF struct skl_buf decoded;
+    SKL_AUTO_BUF struct skl_buf decoded = {0};
     SKL_AUTO_JSON cJSON *json = NULL;
 
     *ret = (struct skl_auth_header){0};
@@ -111,7 +111,7 @@ static void work(void *arg)
 static void add_names(struct resolving *x, struct skl_image *i, const char *digest)
 {
     SKL_AUTO_STR char *name = skl_reference_familiar_name(&x->ref);
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 8 * SKL_KIB);
     if (!x->ref.digest) {
@@ -145,7 +145,7 @@ static struct skl_image *real_image(struct resolving *x)
 {
     struct skl_image *i = skl_image_new();
     const struct skl_registry_image *f = &x->found;
-    SKL_AUTO_BUF struct skl_buf pull;
+    SKL_AUTO_BUF struct skl_buf pull = {0};
 
     skl_buf_init(&pull, 8 * SKL_KIB);
     snprintf(i->id, sizeof(i->id), "%s", f->config_digest);
@@ -165,7 +165,7 @@ static struct skl_image *real_image(struct resolving *x)
 static void hash_id(const char *text, char out[72])
 {
     uint8_t sum[32];
-    SKL_AUTO_BUF struct skl_buf hex;
+    SKL_AUTO_BUF struct skl_buf hex = {0};
 
     skl_buf_init(&hex, 128);
     SKL_ASSERT(mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), (const unsigned char *)text,
@@ -177,7 +177,7 @@ static void hash_id(const char *text, char out[72])
 static struct skl_image *synthetic_image(struct resolving *x)
 {
     struct skl_image *i = skl_image_new();
-    SKL_AUTO_BUF struct skl_buf config;
+    SKL_AUTO_BUF struct skl_buf config = {0};
     struct skl_json j;
 
     i->synthetic = true;

@@ -124,7 +124,7 @@ static void render_list_item(struct skl_json *j, const struct skl_image *i, int 
 void skl_route_image_list(struct skl_request *r)
 {
     struct skl_list *all = skl_image_all(r->engine->store);
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct image_filter f;
     struct skl_error err;
     struct skl_json j;
@@ -233,7 +233,7 @@ void skl_route_image_inspect(struct skl_request *r)
 {
     const struct skl_image *i = image_of(r);
     struct skl_backend_info info = {0};
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_json j;
 
     skl_buf_init(&b, SKL_MAX_ANSWER_JSON);
@@ -268,7 +268,7 @@ void skl_route_image_history(struct skl_request *r)
 {
     const struct skl_image *i = image_of(r);
     SKL_AUTO_JSON cJSON *json = i ? parse_config(i) : NULL;
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     const cJSON *history = skl_json_get(json, "history");
     struct skl_json j;
     int n = cJSON_GetArraySize(history);

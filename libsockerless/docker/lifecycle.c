@@ -128,6 +128,7 @@ static void begin_next(void *arg)
     struct skl_flow *f = arg;
     struct skl_op *op = skl_flow_current(f);
 
+    SKL_ASSERT(op); /* scheduled only when there is one */
     f->deadline = NULL; /* it was the timer that brought us here */
     f->kill_sent = false;
     f->stopped_by_platform = false;
@@ -159,10 +160,13 @@ struct skl_op *skl_flow_push(struct skl_flow *f, enum skl_op_kind kind, skl_life
 void skl_flow_finish(struct skl_flow *f, const struct skl_error *err)
 {
     struct skl_op *op = skl_flow_current(f);
-    skl_lifecycle_cb *cb = op->cb;
-    void *arg = op->arg;
     struct skl_error wrapped;
+    skl_lifecycle_cb *cb;
+    void *arg;
 
+    SKL_ASSERT(op);
+    cb = op->cb;
+    arg = op->arg;
     if (op->kind == SKL_OP_RESTART && err) {
         wrapped = *err;
         wrapped.kind = SKL_E_INTERNAL;

@@ -125,7 +125,7 @@ void skl_route_network_list(struct skl_request *r)
     SKL_AUTO_STR char *text = skl_request_query(r, "filters");
     SKL_AUTO_FILTERS struct skl_filters f = {0};
     struct skl_store *s = r->engine->store;
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     bool dangling = false;
     struct skl_list *it;
     struct skl_error err;
@@ -162,7 +162,7 @@ static struct skl_network *network_of(struct skl_request *r)
 void skl_route_network_inspect(struct skl_request *r)
 {
     const struct skl_network *n = network_of(r);
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_json j;
 
     skl_buf_init(&b, SKL_MAX_ANSWER_JSON);
@@ -273,7 +273,7 @@ void skl_route_network_create(struct skl_request *r)
 {
     const cJSON *body = r->body, *options = skl_json_get(body, "Options");
     struct skl_network *n;
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_error err;
     struct skl_json j;
 

@@ -195,7 +195,7 @@ static int take_suffixes(struct skl_str *name, struct skl_reference *ret, struct
 
 static int parse(struct skl_str text, struct skl_reference *ret, struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
     struct skl_str name, before;
     int rc;
 

@@ -170,7 +170,7 @@ static bool may_answer(struct skl_request *r, int status)
 void skl_request_error(struct skl_request *r, const struct skl_error *err)
 {
     int status = skl_kind_status(err->kind);
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 8 * SKL_KIB);
     if (status == 304) {

@@ -35,7 +35,7 @@ void skl_docker_error_body(struct skl_buf *b, int status, const char *message)
 
 static void answer_plain(struct skl_http *x, int status, const char *headers, const char *message)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 8 * SKL_KIB);
     if (message) {
@@ -49,7 +49,7 @@ static void answer_plain(struct skl_http *x, int status, const char *headers, co
 static void SKL_PRINTF(4, 5)
     answer_error(struct skl_http *x, int status, bool json, const char *fmt, ...)
 {
-    SKL_AUTO_BUF struct skl_buf message, body;
+    SKL_AUTO_BUF struct skl_buf message = {0}, body = {0};
     va_list ap;
 
     skl_buf_init(&message, 8 * SKL_KIB);
@@ -177,7 +177,7 @@ static void dispatch(struct skl_request *r, const struct skl_route *route)
 
 static void redirect(struct skl_http *x, struct skl_str path)
 {
-    SKL_AUTO_BUF struct skl_buf headers;
+    SKL_AUTO_BUF struct skl_buf headers = {0};
     struct skl_str query = skl_http_query(x);
 
     skl_buf_init(&headers, SKL_MAX_REQUEST_LINE + 64);
@@ -201,7 +201,7 @@ static bool has_double_slash(struct skl_str path)
 void skl_docker_handle(void *engine, struct skl_http *x)
 {
     struct skl_str method = skl_http_method(x), path = skl_http_path(x), version_text, param;
-    SKL_AUTO_BUF struct skl_buf decoded;
+    SKL_AUTO_BUF struct skl_buf decoded = {0};
     int version;
 
     skl_buf_init(&decoded, SKL_MAX_REQUEST_LINE);

@@ -50,7 +50,7 @@ static void render_components(struct skl_json *j)
 
 void skl_route_version(struct skl_request *r)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_json j;
 
     skl_buf_init(&b, 64 * SKL_KIB);
@@ -199,7 +199,7 @@ void skl_route_info(struct skl_request *r)
 {
     struct skl_engine *e = r->engine;
     struct skl_backend_info info = {0};
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_json j;
 
     skl_buf_init(&b, SKL_MIB);
@@ -232,7 +232,7 @@ void skl_route_no_swarm(struct skl_request *r)
 
 void skl_route_plugins(struct skl_request *r)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 64);
     skl_buf_adds(&b, "[]");

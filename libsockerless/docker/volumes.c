@@ -39,7 +39,7 @@ void skl_route_volume_list(struct skl_request *r)
     SKL_AUTO_STR char *text = skl_request_query(r, "filters");
     SKL_AUTO_FILTERS struct skl_filters f = {0};
     struct skl_store *s = r->engine->store;
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     bool dangling = false;
     struct skl_list *it;
     struct skl_error err;
@@ -70,7 +70,7 @@ void skl_route_volume_list(struct skl_request *r)
 
 static void answer_volume(struct skl_request *r, int status, const struct skl_volume *v)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_json j;
 
     skl_buf_init(&b, SKL_MAX_ANSWER_JSON);

@@ -27,7 +27,7 @@ static void staging_dir(const struct skl_workload *w, struct skl_buf *b)
 /* Numbers of the staged files in rising order; owned; NULL when there are none. */
 static unsigned *staged_list(const struct skl_workload *w, size_t *ret_n)
 {
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
     unsigned *list = NULL;
     struct dirent *e;
     size_t n = 0;
@@ -67,7 +67,7 @@ static void staged_name(const struct skl_workload *w, unsigned number, struct sk
 
 void skl_staging_delete(struct skl_workload *w)
 {
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
     size_t n;
     unsigned *list = staged_list(w, &n);
 
@@ -132,7 +132,7 @@ static void staging_data(struct skl_sink *sink, struct skl_str data)
 
 static void staging_free(struct staging_sink *s, bool keep)
 {
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
 
     close(s->fd);
     skl_buf_init(&path, 4096);
@@ -169,7 +169,7 @@ static void staging_cancel(struct skl_sink *sink)
 
 static int write_head(int fd, const struct skl_put_options *options, struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf head;
+    SKL_AUTO_BUF struct skl_buf head = {0};
     size_t n = strlen(options->path);
 
     skl_buf_init(&head, 8192);
@@ -192,7 +192,7 @@ int skl_staging_put(struct skl_workload *w, const struct skl_put_options *option
                     const struct skl_put_events *events, void *arg, struct skl_sink **ret,
                     struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
     struct staging_sink *s;
     unsigned number = 1;
     unsigned *list;
@@ -294,7 +294,7 @@ static void delivery_failed(void *arg)
 static void on_put_end(void *arg, const struct skl_error *err)
 {
     struct skl_delivery *d = arg;
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
 
     d->transfer = NULL;
     if (err) {
@@ -343,7 +343,7 @@ static void pump(void *arg)
 static int open_staged(struct skl_delivery *d, struct skl_put_options *options,
                        struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
     uint8_t head[HEAD_FIXED];
     size_t n;
 

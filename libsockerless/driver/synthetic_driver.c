@@ -174,7 +174,7 @@ static void top_deferred(void *arg)
 static int synthetic_top(struct skl_workload *w, const char *ps_args, skl_top_cb *cb, void *arg,
                          struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf command;
+    SKL_AUTO_BUF struct skl_buf command = {0};
     struct top_answer *a;
 
     if (!is_running(w->c))

@@ -74,7 +74,7 @@ static void next_segment(struct skl_spool_reader *r)
 /* The bytes from the reader's place on; 0 at the end of what is written, negative on errors. */
 static ssize_t read_slice(struct skl_spool_reader *r, char *buffer)
 {
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
     ssize_t n;
     int fd;
 

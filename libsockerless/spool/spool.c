@@ -90,7 +90,7 @@ void skl_spool_close(struct skl_spool *s)
  * done hold the files: the client of `run --rm` may be slower than the removal. */
 static void open_for_readers(struct skl_spool *s)
 {
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
 
     skl_buf_init(&path, PATH_MAX);
     s->fds = skl_new0_n(int, (size_t)(s->last - s->first) + 1);
@@ -103,7 +103,7 @@ static void open_for_readers(struct skl_spool *s)
 
 void skl_spool_delete(struct skl_spool *s)
 {
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
     struct skl_error err;
 
     if (skl_spool_look(s, &err) < 0)
@@ -197,7 +197,7 @@ static int scan(struct skl_spool *s, int fd, struct skl_error *err)
  * before it does. */
 static int scan_last(struct skl_spool *s, struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
 
     skl_buf_init(&path, PATH_MAX);
     for (; s->last >= s->first && s->last > 0; s->last--) {
@@ -252,7 +252,7 @@ int skl_spool_look(struct skl_spool *s, struct skl_error *err)
 
 static int open_segment(struct skl_spool *s, unsigned segment, struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
 
     if (mkdir(s->dir, 0700) < 0 && errno != EEXIST)
         return skl_fail_errno(err, errno, "making '%s'", s->dir);
@@ -333,7 +333,7 @@ void skl_spool_trim(struct skl_spool *s)
 {
     unsigned oldest = skl_spool_readers_oldest(s);
     bool was_full = s->full;
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
 
     skl_buf_init(&path, PATH_MAX);
     if (s->fds)

@@ -66,7 +66,7 @@ static void exec_event(struct skl_store *s, const struct skl_exec *x, const char
                        const char *name, const char *value)
 {
     struct skl_container *c = skl_container_by_id(s, x->container_id);
-    SKL_AUTO_BUF struct skl_buf text;
+    SKL_AUTO_BUF struct skl_buf text = {0};
     const char *extra[] = {"execID", x->id, name, value, NULL};
 
     skl_buf_init(&text, 64 * 1024);

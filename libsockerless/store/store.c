@@ -45,7 +45,7 @@ static void read_holder(int fd, char *out, size_t size)
 /* The lock goes with the process, however it ends. */
 static int lock_dir(struct skl_store *s, struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
     char text[24];
     int n;
 
@@ -72,7 +72,7 @@ static int lock_dir(struct skl_store *s, struct skl_error *err)
 
 static int open_db(struct skl_store *s, struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
     int rc;
 
     skl_buf_init(&path, 4096);

@@ -97,7 +97,7 @@ static bool is_mounted(const struct skl_container *c, const struct skl_volume *v
 
 int skl_volume_remove(struct skl_store *s, struct skl_volume *v, struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf users;
+    SKL_AUTO_BUF struct skl_buf users = {0};
     struct skl_list *it;
     int rc;
 

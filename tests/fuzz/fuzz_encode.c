@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static void check_round_trips(struct skl_str s)
 {
-    SKL_AUTO_BUF struct skl_buf text, back;
+    SKL_AUTO_BUF struct skl_buf text = {0}, back = {0};
 
     skl_buf_init(&text, 1u << 20);
     skl_buf_init(&back, 1u << 20);
@@ -31,7 +31,7 @@ static void check_round_trips(struct skl_str s)
 
 static void check_decoding(struct skl_str s)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_str rest = s, key, value;
 
     skl_buf_init(&b, 1u << 20);

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 static void check_quoted(struct skl_str s)
 {
     SKL_AUTO_JSON cJSON *plain = NULL, *html = NULL;
-    SKL_AUTO_BUF struct skl_buf a, b;
+    SKL_AUTO_BUF struct skl_buf a = {0}, b = {0};
 
     skl_buf_init(&a, 8u << 20);
     skl_buf_init(&b, 8u << 20);

@@ -56,7 +56,7 @@ static void check_clean_path(const char *name)
 static void check_written(const struct skl_tar_entry *e)
 {
     SKL_AUTO(tar_reader) r = skl_tar_reader_new();
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_tar_entry copy = *e;
     struct skl_tar_event ev;
     struct skl_str in;

@@ -394,7 +394,7 @@ START_TEST(base64_known_values)
     };
 
     for (size_t i = 0; i < SKL_ARRAY_LEN(cases); i++) {
-        SKL_AUTO_BUF struct skl_buf a, b, c;
+        SKL_AUTO_BUF struct skl_buf a = {0}, b = {0}, c = {0};
 
         skl_buf_init(&a, 100);
         skl_buf_init(&b, 100);
@@ -417,7 +417,7 @@ START_TEST(base64_refuses_what_it_is_not)
     static const char *const bad[] = {"A", "Zg=", "Zm9v Zm9v", "Z===", "Zm9v=", "====", "%%%%", "Zg==x"};
 
     for (size_t i = 0; i < SKL_ARRAY_LEN(bad); i++) {
-        SKL_AUTO_BUF struct skl_buf b;
+        SKL_AUTO_BUF struct skl_buf b = {0};
 
         skl_buf_init(&b, 100);
         ck_assert_msg(!skl_base64_decode(&b, skl_str(bad[i])), "%s", bad[i]);
@@ -427,7 +427,7 @@ END_TEST
 
 START_TEST(url_encoding_and_decoding)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 200);
     skl_url_encode(&b, SKL_STR("a b/c?\xc3\xbc~-._"));

@@ -754,7 +754,7 @@ static bool collect(void *arg, const cJSON *item)
 
 START_TEST(a_list_is_walked_over_its_pages)
 {
-    SKL_AUTO_BUF struct skl_buf names;
+    SKL_AUTO_BUF struct skl_buf names = {0};
     struct skl_arm_call call = call_of("GET");
 
     skl_buf_init(&names, 100);
@@ -771,7 +771,7 @@ END_TEST
 
 START_TEST(a_list_ends_early_and_never_on_another_host)
 {
-    SKL_AUTO_BUF struct skl_buf names;
+    SKL_AUTO_BUF struct skl_buf names = {0};
     struct skl_arm_call call = call_of("GET");
 
     skl_buf_init(&names, 100);
@@ -907,7 +907,7 @@ END_TEST
 
 START_TEST(kql_literals_cannot_be_left)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 1000);
     skl_kql_quote(&b, SKL_STR("a\"b\\c\n\t\r\x01\xc3\xa9' | drop"));

@@ -348,7 +348,7 @@ static const struct {
 
 START_TEST(durations_read_as_dockers)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 100);
     skl_render_duration(&b, durations[_i].seconds);
@@ -378,7 +378,7 @@ START_TEST(a_status_says_state_and_time)
 
     for (size_t i = 0; i < SKL_ARRAY_LEN(rows); i++) {
         struct skl_container *c = skl_container_new();
-        SKL_AUTO_BUF struct skl_buf b;
+        SKL_AUTO_BUF struct skl_buf b = {0};
 
         skl_buf_init(&b, 100);
         c->state = rows[i].state;
@@ -547,7 +547,7 @@ START_TEST(an_event_carries_old_and_new_fields)
     char *attributes[] = {(char[]){"name"}, (char[]){"web"}, NULL};
     struct skl_event e = {(char[]){"container"}, (char[]){"die"}, (char[]){"abc"},
                           (char[]){"busy"},      attributes,      1500000000000000042};
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 1000);
     skl_event_render(&e, &b);

@@ -12,7 +12,7 @@
 
 START_TEST(writer_puts_commas_and_nests)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     char *const v[] = {(char[]){"x"}, (char[]){"y"}, NULL};
     char *const none[] = {NULL};
     struct skl_json j;
@@ -71,7 +71,7 @@ START_TEST(strings_are_escaped_and_always_utf8)
     };
 
     for (size_t i = 0; i < SKL_ARRAY_LEN(cases); i++) {
-        SKL_AUTO_BUF struct skl_buf b;
+        SKL_AUTO_BUF struct skl_buf b = {0};
 
         skl_buf_init(&b, 4096);
         skl_json_quote(&b, cases[i].in, cases[i].html);
@@ -151,7 +151,7 @@ END_TEST
 
 START_TEST(nesting_has_a_ceiling)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     struct skl_error err = {0};
     cJSON *json = NULL;
 

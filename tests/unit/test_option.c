@@ -186,7 +186,7 @@ END_TEST
 
 START_TEST(printing_shows_everything_but_secrets)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 4096);
     ck_assert_int_eq(
@@ -200,7 +200,7 @@ END_TEST
 
 START_TEST(help_has_every_row_under_its_heading)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 4096);
     skl_options_help(tables, 2, &b);

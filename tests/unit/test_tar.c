@@ -179,7 +179,7 @@ static char tree[64];
 
 static void make_file(const char *name, size_t n)
 {
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
     FILE *f;
 
     skl_buf_init(&path, 4096);
@@ -193,7 +193,7 @@ static void make_file(const char *name, size_t n)
 
 static void make_sparse(const char *name, unsigned pieces, off_t size)
 {
-    SKL_AUTO_BUF struct skl_buf path;
+    SKL_AUTO_BUF struct skl_buf path = {0};
     char block[512];
     int fd;
 
@@ -211,7 +211,7 @@ static void make_sparse(const char *name, unsigned pieces, off_t size)
 static void sh(const char *fmt, ...) SKL_PRINTF(1, 2);
 static void sh(const char *fmt, ...)
 {
-    SKL_AUTO_BUF struct skl_buf cmd;
+    SKL_AUTO_BUF struct skl_buf cmd = {0};
     va_list ap;
 
     skl_buf_init(&cmd, 65536);
@@ -246,7 +246,7 @@ static void drop_tree(void)
 /* Owned by the caller's buffer. */
 static void gnu_tar(struct skl_buf *b, const char *args)
 {
-    SKL_AUTO_BUF struct skl_buf cmd;
+    SKL_AUTO_BUF struct skl_buf cmd = {0};
     FILE *f;
     size_t n;
 
@@ -272,7 +272,7 @@ static const char *const formats[] = {"v7", "ustar", "oldgnu", "gnu", "posix"};
 START_TEST(gnu_tar_formats_read_with_the_same_content)
 {
     const char *format = formats[_i];
-    SKL_AUTO_BUF struct skl_buf b, args;
+    SKL_AUTO_BUF struct skl_buf b = {0}, args = {0};
     SKL_AUTO_STR char *text = NULL;
 
     skl_buf_init(&args, 1000);
@@ -301,7 +301,7 @@ END_TEST
 
 START_TEST(long_and_non_ascii_names_are_whole_in_every_format)
 {
-    SKL_AUTO_BUF struct skl_buf b, args;
+    SKL_AUTO_BUF struct skl_buf b = {0}, args = {0};
     SKL_AUTO_STR char *text = NULL;
 
     skl_buf_init(&args, 1000);
@@ -321,7 +321,7 @@ static const char *const sparse_forms[] = {
 
 START_TEST(sparse_files_keep_their_holes_in_every_form)
 {
-    SKL_AUTO_BUF struct skl_buf plain, b, args;
+    SKL_AUTO_BUF struct skl_buf plain = {0}, b = {0}, args = {0};
     SKL_AUTO_STR char *text = NULL, *without = NULL;
     char sum[12];
     const char *line;
@@ -351,7 +351,7 @@ START_TEST(numbers_past_octal_are_read)
 {
     static const char *const args[] = {"--format=gnu --owner=:4000000000 --group=:3000000 odd",
                                        "--format=posix --owner=:4000000000 --group=:3000000 odd"};
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     SKL_AUTO_STR char *text = NULL;
 
     gnu_tar(&b, args[_i]);
@@ -362,7 +362,7 @@ END_TEST
 
 START_TEST(global_pax_headers_hold_until_taken_back)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     SKL_AUTO_STR char *text = NULL;
 
     gnu_tar(&b, "--format=posix --pax-option=comment=hi,uname=global odd empty");
@@ -418,7 +418,7 @@ static char *name_of_length(size_t n)
 START_TEST(written_members_read_back_the_same)
 {
     SKL_AUTO_STR char *name = name_of_length(3000), *text = NULL;
-    SKL_AUTO_BUF struct skl_buf b, want;
+    SKL_AUTO_BUF struct skl_buf b = {0}, want = {0};
 
     skl_buf_init(&b, 1 << 20);
     skl_buf_init(&want, 1 << 20);
@@ -445,7 +445,7 @@ END_TEST
 START_TEST(gnu_tar_lists_what_was_written)
 {
     SKL_AUTO_STR char *name = name_of_length(220);
-    SKL_AUTO_BUF struct skl_buf b, out, file;
+    SKL_AUTO_BUF struct skl_buf b = {0}, out = {0}, file = {0};
     FILE *f;
     size_t n;
 
@@ -475,7 +475,7 @@ END_TEST
 
 START_TEST(plain_members_need_one_block_only)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     const struct skl_tar_entry e = {.name = LONG_100 "/1", .size = 5, .mtime_s = 1};
 
     skl_buf_init(&b, 4096);
@@ -507,7 +507,7 @@ START_TEST(members_that_cannot_be_written_fail)
         {{.name = name}, -SKL_E_TOOBIG},
         {{.name = "x", .linkname = name}, -SKL_E_TOOBIG},
     };
-    SKL_AUTO_BUF struct skl_buf b, tiny;
+    SKL_AUTO_BUF struct skl_buf b = {0}, tiny = {0};
 
     skl_buf_init(&b, 1 << 20);
     skl_buf_init(&tiny, 100);
@@ -589,7 +589,7 @@ START_TEST(broken_pax_records_fail)
         {SKL_STR("28 GNU.sparse.map=0,5,2,512\n23 GNU.sparse.size=999\n"), "contradicts itself"},
         {SKL_STR("22 GNU.sparse.map=0,5\n22 GNU.sparse.size=99\n"), "does not fit"},
     };
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 1 << 20);
     pax(&b, 'x', cases[_i].body.p, cases[_i].body.n);
@@ -614,7 +614,7 @@ START_TEST(broken_headers_fail)
         {'x', "x", "00000000000", "ends in the middle"},
         {'0', "x", "00000000001", "ends in the middle"},
     };
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 1 << 20);
     raw_header(&b, cases[_i].type, cases[_i].name, cases[_i].size);
@@ -624,7 +624,7 @@ END_TEST
 
 START_TEST(many_extension_headers_before_one_member_fail)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 8 << 20);
     for (int i = 0; i < 5000; i++)
@@ -635,7 +635,7 @@ END_TEST
 
 START_TEST(what_is_no_archive_fails)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 1 << 20);
     for (int i = 0; i < 512; i++)
@@ -649,7 +649,7 @@ END_TEST
 
 START_TEST(end_blocks_may_be_missing_or_many)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     SKL_AUTO_STR char *none = NULL, *empty = NULL, *one = NULL, *many = NULL;
 
     skl_buf_init(&b, 1 << 20);
@@ -670,7 +670,7 @@ END_TEST
 
 START_TEST(a_member_behind_an_end_block_fails)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, 1 << 20);
     skl_buf_add(&b, (char[512]){0}, 512);
@@ -681,7 +681,7 @@ END_TEST
 
 START_TEST(a_local_header_takes_a_global_value_back)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     SKL_AUTO_STR char *text = NULL;
 
     skl_buf_init(&b, 1 << 20);
@@ -699,7 +699,7 @@ END_TEST
 
 START_TEST(links_and_directories_have_no_data_whatever_they_say)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     SKL_AUTO_STR char *text = NULL;
 
     skl_buf_init(&b, 1 << 20);
@@ -715,7 +715,7 @@ END_TEST
 
 START_TEST(damaged_archives_never_break_the_reader)
 {
-    SKL_AUTO_BUF struct skl_buf b;
+    SKL_AUTO_BUF struct skl_buf b = {0};
     uint32_t seed = 7;
 
     gnu_tar(&b, "-S --hole-detection=raw --format=posix holes odd link");

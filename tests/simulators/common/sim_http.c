@@ -28,7 +28,7 @@ char *sim_query(const struct sim_request *r, const char *name)
     struct skl_buf b;
 
     while (skl_query_next(&rest, &key, &value)) {
-        SKL_AUTO_BUF struct skl_buf k;
+        SKL_AUTO_BUF struct skl_buf k = {0};
 
         skl_buf_init(&k, SKL_KIB);
         skl_url_decode(&k, key, true);
@@ -71,7 +71,7 @@ static void read_body(struct mg_connection *conn, struct skl_buf *b)
 
 static void write_answer(struct mg_connection *conn, const struct sim_answer *a, bool head)
 {
-    SKL_AUTO_BUF struct skl_buf out;
+    SKL_AUTO_BUF struct skl_buf out = {0};
 
     skl_buf_init(&out, 2 * SKL_MAX_CLOUD_BODY);
     skl_buf_addf(&out, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n", a->status,
@@ -90,7 +90,7 @@ static int handle(struct mg_connection *conn, void *arg)
     const struct mg_request_info *info = mg_get_request_info(conn);
     struct sim_server *s = arg;
     const char *host = mg_get_header(conn, "Host");
-    SKL_AUTO_BUF struct skl_buf body;
+    SKL_AUTO_BUF struct skl_buf body = {0};
     struct sim_answer a = {.status = 500};
     struct sim_request r = {
         .method = info->request_method,
