@@ -1,0 +1,189 @@
+"""A registry, the simulator and the backend for one test; standard library only.
+
+    with Stack() as s:
+        s.docker("run", "--rm", "busybox", "true")
+
+Everything listens on loopback or a unix socket, is ended by pid and waited for by what it says, not by sleeping.
+"""
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.request
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 and os.path.isdir(sys.argv[1]) else os.path.join(TOP, "build")
+SKIP = 77
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def await_true(what, condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {seconds} s")
+        time.sleep(0.02)
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost")
+        self.unix_path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self.unix_path)
+
+
+class Stack:
+    def __init__(self, mode="reverse", sim_args=(), env=None):
+        self.mode, self.sim_args, self.extra_env = mode, list(sim_args), env or {}
+        self.processes = []
+
+    def __enter__(self):
+        self.dir = tempfile.mkdtemp(prefix="skl-", dir="/tmp")
+        try:
+            self._registry()
+            self._sim()
+            self.agent_port = self.callback_port = free_port()
+            self.backend = None
+            self.start_backend()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _spawn(self, name, argv, env=None):
+        log = open(os.path.join(self.dir, name + ".log"), "ab")
+        process = subprocess.Popen(argv, stdout=log, stderr=log, env=env, start_new_session=True)
+        log.close()
+        self.processes.append(process)
+        return process
+
+    def log(self, name):
+        with open(os.path.join(self.dir, name + ".log"), errors="replace") as f:
+            return f.read()
+
+    def _registry(self):
+        port = free_port()
+        self.registry = f"127.0.0.1:{port}"
+        with open(os.path.join(self.dir, "registry.yml"), "w") as f:
+            f.write(f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {self.dir}/registry}}}}\n"
+                    f"http: {{addr: {self.registry}}}\n")
+        self._spawn("registry", ["docker-registry", "serve", os.path.join(self.dir, "registry.yml")])
+
+        def answers():
+            try:
+                return urllib.request.urlopen(f"http://{self.registry}/v2/", timeout=2).status == 200
+            except OSError:
+                return False
+        await_true("registry", answers)
+        subprocess.check_call(["/usr/bin/python3", os.path.join(TOP, "tools/seed-registry.py"), f"http://{self.registry}",
+                               "library/busybox:latest"])
+
+    def _sim(self):
+        self._spawn("sim", [f"{BUILD}/tests/simulators/sockerless-sim-azure", "--listen", "127.0.0.1:0",
+                            "--agent", f"{BUILD}/cmd/sockerless-agent", "--registry-mirror", self.registry,
+                            "--state-dir", f"{self.dir}/sim", "--stop-grace", "2", *self.sim_args])
+        await_true("simulator", lambda: "listening on " in self.log("sim"))
+        self.sim = self.log("sim").split("listening on ", 1)[1].split()[0]
+
+    def start_backend(self, expect_ready=True):
+        self.socket = os.path.join(self.dir, "docker.sock")
+        env = {"PATH": os.environ["PATH"], "SOCKERLESS_ENDPOINT_URL": self.sim,
+               "SOCKERLESS_ACA_SUBSCRIPTION_ID": "00000000-0000-0000-0000-000000000000",
+               "SOCKERLESS_ACA_RESOURCE_GROUP": "sockerless",
+               "SOCKERLESS_ACA_LOG_ANALYTICS_WORKSPACE": "11111111-2222-3333-4444-555555555555",
+               "AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": "planted-secret-1",
+               "SOCKERLESS_REGISTRY_MIRROR": f"http://{self.registry}"}
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
+            if name in os.environ:
+                env[name] = os.environ[name]
+        if self.mode == "reverse":
+            env["SOCKERLESS_CALLBACK_URL"] = f"http://127.0.0.1:{self.callback_port}/agent/v1"
+            env["SOCKERLESS_AGENT_LISTEN"] = f"127.0.0.1:{self.agent_port}"
+        env.update(self.extra_env)
+        self.backend = self._spawn("backend", [f"{BUILD}/cmd/sockerless-backend-aca", "-H", f"unix://{self.socket}",
+                                               "--state-dir", f"{self.dir}/state"], env)
+        if expect_ready:
+            await_true("backend", self.ping)
+
+    def ping(self):
+        if self.backend.poll() is not None:
+            raise AssertionError("the backend ended:\n" + self.log("backend")[-3000:])
+        try:
+            c = UnixConnection(self.socket)
+            c.request("GET", "/_ping")
+            return c.getresponse().status == 200
+        except OSError:
+            return False
+
+    def api(self, method, path, body=None):
+        c = UnixConnection(self.socket)
+        data = json.dumps(body) if body is not None else None
+        c.request(method, path, data, {"Content-Type": "application/json"} if data else {})
+        r = c.getresponse()
+        text = r.read()
+        return r.status, json.loads(text) if text.strip().startswith((b"{", b"[")) else text
+
+    def env(self):
+        return {"PATH": os.environ["PATH"], "HOME": self.dir, "DOCKER_HOST": f"unix://{self.socket}"}
+
+    def docker(self, *args, stdin=None, timeout=120, check=None):
+        """check: the expected exit code, or None for any."""
+        r = subprocess.run(["docker", *args], input=stdin, capture_output=True, env=self.env(), timeout=timeout)
+        if check is not None and r.returncode != check:
+            raise AssertionError(f"docker {args}: exit code {r.returncode}, {r.stdout[-500:]!r} {r.stderr[-1500:]!r}\n"
+                                 + self.log("backend")[-2000:])
+        return r
+
+    def popen(self, *args, **kw):
+        return subprocess.Popen(["docker", *args], env=self.env(), **kw)
+
+    def sim_state(self):
+        return json.load(urllib.request.urlopen(self.sim + "/simulator/state", timeout=10))
+
+    def faults(self, spec):
+        urllib.request.urlopen(urllib.request.Request(self.sim + "/simulator/fault", spec.encode(), method="POST"), timeout=10)
+
+    def peak_rss_mb(self):
+        with open(f"/proc/{self.backend.pid}/status") as f:
+            for line in f:
+                if line.startswith("VmHWM"):
+                    return int(line.split()[1]) / 1024
+        return 0
+
+    def __exit__(self, *unused):
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+        self.sanitizer = "ERROR: AddressSanitizer" in self.log("backend") or "runtime error:" in self.log("backend")
+        report = self.log("backend")[-4000:] if self.sanitizer else ""
+        shutil.rmtree(self.dir, ignore_errors=True)
+        if report:
+            raise AssertionError("a sanitizer spoke:\n" + report)
+
+
+def main():
+    missing = [p for p in ("runc", "skopeo", "umoci", "docker-registry", "docker") if not shutil.which(p)]
+    if os.geteuid() != 0 or missing:
+        print("skipped: needs root and", ", ".join(missing) or "nothing else")
+        sys.exit(SKIP)
+    unittest.main(argv=[sys.argv[0], "-v"])
