@@ -13,6 +13,7 @@
 #define DIAL_FIRST_MS   50
 #define DIAL_MAX_MS     1000
 #define DIAL_TIMEOUT_MS 5000
+#define REDIAL_MS       120000 /* after a lost connection; then the agent counts as gone */
 
 struct entry {
     struct skl_agents *a;
@@ -24,7 +25,7 @@ struct entry {
     char *address;
     struct skl_ws_dial *dial;
     struct skl_timer *again;
-    int64_t delay_ms, until_ms; /* until the first contact; 0 after it */
+    int64_t delay_ms, until_ms;
 };
 
 struct skl_agents {
@@ -134,8 +135,10 @@ static void connection_lost(void *arg, struct skl_session *s)
 {
     struct entry *e = arg;
 
-    if (e->address && !e->again && !e->dial)
-        e->again = skl_timer_start(e->a->loop, e->delay_ms, dial_now, e);
+    if (!e->address || e->again || e->dial)
+        return;
+    e->until_ms = (int64_t)uv_now(e->a->loop) + REDIAL_MS;
+    e->again = skl_timer_start(e->a->loop, e->delay_ms, dial_now, e);
 }
 
 static void take_connection(struct entry *e, struct skl_ws *own_ws)
@@ -218,8 +221,11 @@ void skl_agents_accept(struct skl_agents *a, struct skl_http *x)
 
 static void dial_later(struct entry *e)
 {
-    if (e->until_ms && (int64_t)uv_now(e->a->loop) > e->until_ms)
-        return; /* whoever waits for the agent has a deadline of its own */
+    if ((int64_t)uv_now(e->a->loop) > e->until_ms) {
+        if (e->session)
+            skl_session_close(e->session);
+        return; /* before the first contact, whoever waits for the agent has a deadline of its own */
+    }
     e->again = skl_timer_start(e->a->loop, e->delay_ms, dial_now, e);
     e->delay_ms = e->delay_ms * 2 < DIAL_MAX_MS ? e->delay_ms * 2 : DIAL_MAX_MS;
 }
@@ -234,7 +240,6 @@ static void dialled(void *arg, struct skl_ws *own_ws, int http_status, const str
         return;
     }
     e->delay_ms = DIAL_FIRST_MS;
-    e->until_ms = 0;
     take_connection(e, own_ws);
 }
 

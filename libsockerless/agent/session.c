@@ -164,7 +164,7 @@ static void take_hello(struct skl_session *s, struct skl_str p)
         .pid = (int)skl_tlv_find_num(p, SKL_TAG_PID, 0),
     };
     if (!s->events->on_hello(s->owner, s, &hello, &s->received, &exit_known)) {
-        skl_session_free(s);
+        skl_session_close(s);
         return;
     }
     s->state = hello.state;

@@ -1,11 +1,16 @@
-/* The driver that asks the agent: takes everything while a session is up. While a session is expected back
- * (its connection was lost a moment ago) requests are sent all the same: the link keeps them. */
+/* The driver that asks the agent: takes everything while a session is up. While the command runs and its agent is
+ * expected back (its connection was lost a moment ago) requests are sent all the same: the link keeps them. */
 #include "base/alloc.h"
 #include "driver/driver.h"
 #include "driver/workload_internal.h"
 
 static struct skl_session *session_of(struct skl_workload *w)
 {
+    enum skl_container_state state = w->c->state;
+
+    if (w->session && !skl_session_is_up(w->session) && state != SKL_CONTAINER_RUNNING &&
+        state != SKL_CONTAINER_PAUSED)
+        return NULL;
     return w->session;
 }
 

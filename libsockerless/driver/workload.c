@@ -298,6 +298,9 @@ void skl_workload_ended(struct skl_workload *w, const struct skl_end *end)
                 err.msg, NULL);
         return;
     }
+    /* Nobody is there who could answer what is still asked. */
+    if (end->rank != SKL_END_AGENT && w->session && !skl_session_is_up(w->session))
+        skl_session_close(w->session);
     if (was_live)
         rt->config.on_exited(rt->config.arg, c);
 }

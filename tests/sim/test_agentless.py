@@ -7,25 +7,25 @@ from harness import Stack, await_true, main
 class Agentless(unittest.TestCase):
     def test_logs_come_from_log_analytics(self):
         with Stack(mode="none", env={"SOCKERLESS_ACA_AGENT": "none"}) as s:
-            s.docker("run", "-d", "--name", "l", "busybox", "sh", "-c", "echo one; echo two >&2; echo one; exit 3", check=0)
-            self.assertEqual(s.docker("wait", "l").stdout.strip(), b"3")
-            r = s.docker("logs", "l", check=0)
+            s.docker("run", "-d", "--name", "c-l", "busybox", "sh", "-c", "echo one; echo two >&2; echo one; exit 3", check=0)
+            self.assertEqual(s.docker("wait", "c-l").stdout.strip(), b"3")
+            r = s.docker("logs", "c-l", check=0)
             self.assertEqual(r.stdout, b"one\none\n")
             self.assertEqual(r.stderr, b"two\n")
-            s.docker("rm", "l", check=0)
+            s.docker("rm", "c-l", check=0)
             self.assertEqual(s.sim_state()["jobs"], 0)
 
     def test_exec_names_the_missing_setting(self):
         with Stack(mode="none", env={"SOCKERLESS_ACA_AGENT": "none"}) as s:
-            s.docker("run", "-d", "--name", "e", "busybox", "sleep", "1000", check=0)
-            r = s.docker("exec", "e", "true")
+            s.docker("run", "-d", "--name", "c-e", "busybox", "sleep", "1000", check=0)
+            r = s.docker("exec", "c-e", "true")
             self.assertNotEqual(r.returncode, 0)
             self.assertIn(b"SOCKERLESS_CALLBACK_URL", r.stdout + r.stderr)
-            r = s.docker("pause", "e")
+            r = s.docker("pause", "c-e")
             self.assertIn(b"SOCKERLESS_CALLBACK_URL", r.stderr)
-            s.docker("stop", "e", check=0)
-            self.assertEqual(s.docker("inspect", "-f", "{{.State.ExitCode}}", "e").stdout.strip(), b"137")
-            s.docker("rm", "e", check=0)
+            s.docker("stop", "c-e", check=0)
+            self.assertEqual(s.docker("inspect", "-f", "{{.State.ExitCode}}", "c-e").stdout.strip(), b"137")
+            s.docker("rm", "c-e", check=0)
 
 
 if __name__ == "__main__":

@@ -33,9 +33,9 @@ class Cli(unittest.TestCase):
             with open(path, "w") as f:
                 f.write("#!/bin/sh\necho script ran\n")
             os.chmod(path, 0o755)
-            s.docker("create", "--name", "c", "busybox", "/tmp/script.sh", check=0)
-            s.docker("cp", path, "c:/tmp/script.sh", check=0)
-            r = s.docker("start", "-a", "c", check=0)
+            s.docker("create", "--name", "c-c", "busybox", "/tmp/script.sh", check=0)
+            s.docker("cp", path, "c-c:/tmp/script.sh", check=0)
+            r = s.docker("start", "-a", "c-c", check=0)
             self.assertEqual(r.stdout, b"script ran\n")
 
     def test_an_image_that_does_not_exist(self):
@@ -47,14 +47,14 @@ class Cli(unittest.TestCase):
 
     def test_pause_stops_the_processes(self):
         with Stack() as s:
-            s.docker("run", "-d", "--name", "p", "busybox", "sleep", "1000", check=0)
-            s.docker("pause", "p", check=0)
-            self.assertEqual(s.docker("inspect", "-f", "{{.State.Status}}", "p").stdout.strip(), b"paused")
-            self.assertNotEqual(s.docker("exec", "p", "true").returncode, 0)
-            s.docker("unpause", "p", check=0)
-            s.docker("exec", "p", "true", check=0)
-            s.docker("kill", "p", check=0)
-            self.assertEqual(s.docker("wait", "p").stdout.strip(), b"137")
+            s.docker("run", "-d", "--name", "c-p", "busybox", "sleep", "1000", check=0)
+            s.docker("pause", "c-p", check=0)
+            self.assertEqual(s.docker("inspect", "-f", "{{.State.Status}}", "c-p").stdout.strip(), b"paused")
+            self.assertNotEqual(s.docker("exec", "c-p", "true").returncode, 0)
+            s.docker("unpause", "c-p", check=0)
+            s.docker("exec", "c-p", "true", check=0)
+            s.docker("kill", "c-p", check=0)
+            self.assertEqual(s.docker("wait", "c-p").stdout.strip(), b"137")
 
 
 if __name__ == "__main__":

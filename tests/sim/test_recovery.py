@@ -68,17 +68,17 @@ class Recovery(unittest.TestCase):
     def test_kill_9_while_10_mb_are_written(self):
         with Stack() as s:
             script = f'i=0; while [ $i -lt {LINES} ]; do i=$((i+1)); echo "line $i ' + "x" * 70 + '"; done; exit 9'
-            s.docker("run", "-d", "--name", "w", "busybox", "sh", "-c", script, check=0)
-            await_true("first output", lambda: b"line 1000 " in s.docker("logs", "w").stdout)
+            s.docker("run", "-d", "--name", "c-w", "busybox", "sh", "-c", script, check=0)
+            await_true("first output", lambda: b"line 1000 " in s.docker("logs", "c-w").stdout)
             s.backend.send_signal(signal.SIGKILL)
             s.backend.wait()
             s.start_backend()
-            self.assertEqual(s.docker("wait", "w", timeout=200).stdout.strip(), b"9")
-            lines = s.docker("logs", "w").stdout.decode().split("\n")
+            self.assertEqual(s.docker("wait", "c-w", timeout=200).stdout.strip(), b"9")
+            lines = s.docker("logs", "c-w").stdout.decode().split("\n")
             self.assertEqual(lines.pop(), "")
             numbers = [int(line.split()[1]) for line in lines]
             self.assertEqual(numbers, list(range(1, LINES + 1)))
-            s.docker("rm", "w", check=0)
+            s.docker("rm", "c-w", check=0)
             self.assertEqual(s.sim_state()["jobs"], 0)
 
     def test_connections_are_cut_during_exec_and_attach(self):
@@ -93,10 +93,10 @@ class Recovery(unittest.TestCase):
             try:
                 count = "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo $i; [ $((i % 100)) = 0 ] && usleep 20000; done"
                 expected = "".join(f"{i}\n" for i in range(1, 3001)).encode()
-                attached = s.popen("run", "--name", "a", "busybox", "sh", "-c", count + "; sleep 1; exit 4",
+                attached = s.popen("run", "--name", "c-a", "busybox", "sh", "-c", count + "; sleep 1; exit 4",
                                    stdout=subprocess.PIPE)
-                await_true("the container runs", lambda: s.docker("exec", "a", "true").returncode == 0)
-                execed = s.popen("exec", "a", "sh", "-c", count + "; exit 6", stdout=subprocess.PIPE)
+                await_true("the container runs", lambda: s.docker("exec", "c-a", "true").returncode == 0)
+                execed = s.popen("exec", "c-a", "sh", "-c", count + "; exit 6", stdout=subprocess.PIPE)
                 cuts = 0
                 done = threading.Event()
 

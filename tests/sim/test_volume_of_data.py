@@ -37,13 +37,13 @@ class VolumeOfData(unittest.TestCase):
             data = os.urandom(40 << 20)
             with open(path, "wb") as f:
                 f.write(data)
-            s.docker("run", "-d", "--name", "c", "busybox", "sleep", "1000", check=0)
-            s.docker("cp", path, "c:/tmp/big", check=0, timeout=200)
-            s.docker("cp", "c:/tmp/big", path + ".back", check=0, timeout=200)
+            s.docker("run", "-d", "--name", "c-c", "busybox", "sleep", "1000", check=0)
+            s.docker("cp", path, "c-c:/tmp/big", check=0, timeout=200)
+            s.docker("cp", "c-c:/tmp/big", path + ".back", check=0, timeout=200)
             with open(path + ".back", "rb") as f:
                 self.assertEqual(hashlib.sha256(f.read()).digest(), hashlib.sha256(data).digest())
             self.check_rss(s)
-            s.docker("rm", "-f", "c", check=0)
+            s.docker("rm", "-f", "c-c", check=0)
 
 
 if __name__ == "__main__":
