@@ -200,11 +200,11 @@ struct put {
 
 static void put_pump(struct put *p)
 {
-    size_t n = p->sink ? skl_sink_credit(p->sink) : 0;
+    size_t n;
 
-    if (n > p->pending.n)
-        n = p->pending.n;
-    if (n > 0) {
+    /* Until the credit is used up: only then does the sink call back. */
+    while (p->sink && p->pending.n > 0 && (n = skl_sink_credit(p->sink)) > 0) {
+        n = n < p->pending.n ? n : p->pending.n;
         skl_sink_data(p->sink, skl_str_n(p->pending.p, n));
         skl_buf_consume(&p->pending, n);
     }

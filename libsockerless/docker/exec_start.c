@@ -63,11 +63,11 @@ static void on_drain(void *arg)
 
 static void push(struct live *v)
 {
-    size_t n = skl_agent_exec_credit(v->process);
+    size_t n;
 
-    if (n > v->pending.n)
-        n = v->pending.n;
-    if (n > 0) {
+    /* Until the credit is used up: only then does the process call back. */
+    while (v->pending.n > 0 && (n = skl_agent_exec_credit(v->process)) > 0) {
+        n = n < v->pending.n ? n : v->pending.n;
         skl_agent_exec_stdin(v->process, skl_str_n(v->pending.p, n));
         skl_buf_consume(&v->pending, n);
     }

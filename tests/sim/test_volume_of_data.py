@@ -18,6 +18,7 @@ class VolumeOfData(unittest.TestCase):
 
     def test_50_mb_of_binary_output(self):
         with Stack() as s:
+            s.docker("pull", "-q", "busybox", check=0)
             script = "dd if=/dev/urandom of=/tmp/f bs=1048576 count=50 2>/dev/null; sha256sum /tmp/f >&2; cat /tmp/f"
             r = s.docker("run", "--rm", "busybox", "sh", "-c", script, check=0, timeout=200)
             self.assertEqual(len(r.stdout), 50 << 20)
@@ -28,6 +29,14 @@ class VolumeOfData(unittest.TestCase):
         with Stack() as s:
             data = os.urandom(20 << 20)
             r = s.docker("run", "--rm", "-i", "busybox", "sha256sum", stdin=data, check=0, timeout=200)
+            self.assertEqual(r.stdout.split()[0], hashlib.sha256(data).hexdigest().encode())
+            self.check_rss(s)
+
+    def test_20_mb_into_an_exec(self):
+        with Stack() as s:
+            data = os.urandom(20 << 20)
+            s.docker("run", "-d", "--name", "c-x", "busybox", "sleep", "1000", check=0)
+            r = s.docker("exec", "-i", "c-x", "sha256sum", stdin=data, check=0, timeout=200)
             self.assertEqual(r.stdout.split()[0], hashlib.sha256(data).hexdigest().encode())
             self.check_rss(s)
 
