@@ -49,6 +49,8 @@ void agent_process_stdin(struct agent_process *p, struct skl_str data);
 void agent_process_stdin_end(struct agent_process *p);
 void agent_process_resume(struct agent_process *p);
 void agent_process_signal(struct agent_process *p, int signo);
+/* As to process 1 of a process namespace: what it has no handler for does not reach it, but KILL and STOP do. */
+void agent_process_signal_first(struct agent_process *p, int signo);
 void agent_process_resize(struct agent_process *p, unsigned rows, unsigned cols);
 /* From SIGCHLD: reaps whatever has ended, ours or adopted. */
 void agent_reap(void);
@@ -99,7 +101,7 @@ struct agent {
     bool oom, exit_known, any_run;
     int64_t finished_ns;
     unsigned warm_seconds;
-    bool stdin_tty;
+    bool has_init; /* --init */
 
     struct skl_list tasks;  /* of struct agent_task */
     struct skl_timer *life; /* START timeout, warm time */

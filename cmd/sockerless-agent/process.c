@@ -714,6 +714,33 @@ void agent_process_signal(struct agent_process *p, int signo)
         (void)kill(p->pid, signo); /* it may have ended in this moment */
 }
 
+/* The mask of caught signals, from the kernel's own account; all bits if it cannot be read. */
+static uint64_t caught_signals(pid_t pid)
+{
+    char path[64], text[4096];
+    const char *line;
+    ssize_t n;
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return UINT64_MAX;
+    n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    line = strstr(text, "SigCgt:");
+    return line ? strtoull(line + strlen("SigCgt:"), NULL, 16) : UINT64_MAX;
+}
+
+void agent_process_signal_first(struct agent_process *p, int signo)
+{
+    bool always = signo == SIGKILL || signo == SIGSTOP || signo == SIGCONT;
+
+    if (always || signo < 1 || signo > 64 || (caught_signals(p->pid) >> (signo - 1) & 1))
+        agent_process_signal(p, signo);
+}
+
 void agent_process_resize(struct agent_process *p, unsigned rows, unsigned cols)
 {
     struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};

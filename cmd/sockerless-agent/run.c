@@ -178,6 +178,7 @@ void agent_start(struct agent *a, struct skl_str payload)
     a->run = (unsigned)skl_tlv_find_num(payload, SKL_TAG_RUN, a->run + 1);
     a->warm_seconds =
         (unsigned)skl_tlv_find_num(payload, SKL_TAG_WARM_SECONDS, a->options->warm_seconds);
+    a->has_init = skl_tlv_find_num(payload, SKL_TAG_INIT, 0) != 0;
     rc = agent_process_start(a->loop, &spec, &events, a, &a->process, &code, &err);
     agent_process_spec_fini(&spec);
     if (rc < 0) {
@@ -215,7 +216,10 @@ void agent_main_frame(struct agent *a, const struct skl_frame *f)
         agent_process_stdin_end(a->process);
         break;
     case SKL_FRAME_SIGNAL:
-        agent_process_signal(a->process, signo);
+        if (a->has_init)
+            agent_process_signal(a->process, signo);
+        else
+            agent_process_signal_first(a->process, signo);
         break;
     case SKL_FRAME_PAUSE:
         agent_signal_all(skl_tlv_find_num(f->payload, SKL_TAG_CODE, 0) ? SIGSTOP : SIGCONT);

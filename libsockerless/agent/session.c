@@ -380,6 +380,7 @@ void skl_session_start(struct skl_session *s, unsigned run, const struct skl_pro
     skl_tlv_strz(&b, SKL_TAG_HOSTNAME, spec->hostname);
     add_all(&b, SKL_TAG_HOSTS, spec->hosts);
     skl_tlv_u64(&b, SKL_TAG_WARM_SECONDS, spec->warm_seconds);
+    skl_tlv_u64(&b, SKL_TAG_INIT, spec->init);
     skl_link_forget(s->link, SKL_STREAM_MAIN); /* stdin's account begins anew */
     skl_link_send(s->link, SKL_FRAME_START, SKL_STREAM_MAIN, skl_buf_str(&b));
 }

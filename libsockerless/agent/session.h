@@ -58,6 +58,7 @@ struct skl_process_spec {
     char *const *env;
     const char *cwd, *user;
     bool tty, stdin_open, privileged;
+    bool init; /* START only: --init, an init process would pass every signal on */
     unsigned rows, cols;
     const char *hostname;
     char *const *hosts;

@@ -100,7 +100,7 @@ enum skl_frame_type {
     X(WINDOW, 38)                                                                                  \
     X(EXIT_KNOWN, 39) /* WELCOME: the backend has recorded the end of run RUN */                   \
     X(HOSTS, 40)      /* repeated, "ip name": added to /etc/hosts */                               \
-    X(INIT, 41)       /* --init: the agent already reaps; recorded only */                         \
+    X(INIT, 41)       /* 1: --init, signals are passed on whatever the command does with them */                         \
     X(STAT, 42)       /* STATS: repeated, "name value" */                                          \
     X(GROUP_ADD, 43)  /* repeated */                                                               \
     X(ULIMIT, 44)     /* repeated, "name=soft:hard" */                                             \

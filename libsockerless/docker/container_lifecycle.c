@@ -183,11 +183,13 @@ void skl_route_container_rename(struct skl_request *r)
         return;
     }
     rc = skl_container_name_check(bare, &err);
-    if (rc == 0) {
+    if (rc < 0) /* an Engine has put the slash in front by then */
+        skl_fail(&err, SKL_E_INVALID,
+                 "Invalid container name (/%.200s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", bare);
+    else
         rc = skl_container_rename(r->engine->store, c, bare, &err);
-        if (rc == -SKL_E_CONFLICT)
-            skl_wrap(&err, rc, "Error when allocating new name");
-    }
+    if (rc == -SKL_E_CONFLICT || rc == -SKL_E_INVALID)
+        skl_wrap(&err, rc, "Error when allocating new name");
     if (rc < 0)
         skl_request_error(r, &err);
     else

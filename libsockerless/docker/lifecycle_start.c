@@ -140,7 +140,9 @@ static void begun(void *arg, int code, const struct skl_error *err)
     struct skl_flow *f = arg;
     struct skl_error told;
 
-    if (err && (code == 126 || code == 127)) {
+    /* An Engine looks users up before it asks its runtime. */
+    if (err && (code == 126 || code == 127) &&
+        !skl_str_starts(skl_str(err->msg), "unable to find ")) {
         /* Clients tell 126 and 127 apart by the words of an Engine. */
         skl_fail(&told, SKL_E_INVALID,
                  "failed to create shim task: OCI runtime create failed: runc create failed: "

@@ -180,6 +180,7 @@ void skl_workload_process_spec(const struct skl_workload *w, struct skl_process_
         .user = spec->user,
         .tty = spec->tty,
         .stdin_open = spec->open_stdin,
+        .init = spec->init,
         .privileged = spec->privileged,
         .hostname = spec->hostname,
         .hosts = spec->extra_hosts,
