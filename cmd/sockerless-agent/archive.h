@@ -2,6 +2,8 @@
 #ifndef SKL_AGENT_ARCHIVE_H
 #define SKL_AGENT_ARCHIVE_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 /* Without a trailing "/" or "/."; *must_be_dir says whether it had one. Owned. */

@@ -6,6 +6,8 @@
 #ifndef SKL_STORE_IMAGE_H
 #define SKL_STORE_IMAGE_H
 
+#include <stdint.h>
+
 #include "base/error.h"
 #include "base/list.h"
 #include "store/labels.h"

@@ -1,0 +1,66 @@
+#!/usr/bin/python3
+"""Fails when a file includes a layer it must not know, or reads the environment where it must not.
+
+Layers: base <- net <- agent, spool, store <- driver <- docker <- daemon, backends <- cmd; cloud on base, registry on cloud.
+"""
+import os
+import re
+import subprocess
+import sys
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+MAY = {
+    "base": set(),
+    "net": {"base"},
+    "agent": {"base", "net"},
+    "spool": {"base", "net"},
+    "store": {"base", "net"},
+    "driver": {"base", "net", "agent", "spool", "store"},
+    "cloud": {"base"},
+    "registry": {"base", "cloud"},
+    "docker": {"base", "net", "agent", "spool", "store", "driver", "registry", "cloud"},
+    "daemon": {"base", "net", "agent", "driver", "docker"},
+    "backends": {"base", "cloud", "docker", "spool", "store"},
+    "cmd": {"base", "daemon", "aca"},
+    "sockerless-agent": {"base", "net", "agent"},
+}
+# cJSON is for those who read the JSON of clients and clouds.
+MAY_CJSON = {"base", "docker", "cloud", "registry", "store", "backends"}
+MAY_GETENV = re.compile(r"^(cmd/|libsockerless/daemon/|backends/[^/]+/config\.c)")
+
+
+def layer_of(path):
+    parts = path.split("/")
+    if parts[0] == "libsockerless":
+        return parts[1]
+    if parts[0] == "cmd" and parts[1] == "sockerless-agent":
+        return "sockerless-agent"
+    return parts[0]
+
+
+def problems(path, text):
+    layer = layer_of(path)
+    for included in re.findall(r'^#include "([a-z]+)/', text, re.M):
+        if included != layer and included not in MAY[layer]:
+            yield f"{path}: {layer} must not include {included}/"
+    if re.search(r"cjson/cJSON.h|base/json_read.h", text) and layer not in MAY_CJSON:
+        yield f"{path}: cJSON is not for {layer}"
+    if re.search(r"\bgetenv\(", text) and not MAY_GETENV.match(path):
+        yield f"{path}: getenv() belongs to cmd/, daemon/ and a backend's config.c"
+    if layer == "base" and re.search(r"#include <uv\.h>", text):
+        yield f"{path}: base knows no event loop"
+
+
+def main():
+    files = subprocess.check_output(["git", "-C", TOP, "ls-files", "libsockerless", "backends", "cmd"], text=True).split()
+    found = []
+    checked = [f for f in files if f.endswith((".c", ".h"))]
+    for path in checked:
+        with open(os.path.join(TOP, path)) as f:
+            found += problems(path, f.read())
+    print("\n".join(found) or f"{len(checked)} files keep the layers")
+    sys.exit(bool(found) or not checked)
+
+
+if __name__ == "__main__":
+    main()
