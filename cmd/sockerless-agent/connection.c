@@ -174,6 +174,13 @@ static void on_credit(void *arg, uint32_t stream)
         if (a->process && !agent_output_is_full(a->output))
             agent_process_resume(a->process);
         agent_send_output(a);
+    } else if (stream == SKL_STREAM_CONTROL) {
+        struct skl_list *it, *tmp;
+
+        skl_list_foreach_safe (it, tmp, &a->tasks) { /* a task may end itself, no other */
+            t = SKL_LIST_ENTRY(it, struct agent_task, in_agent);
+            t->on_credit(t);
+        }
     } else if ((t = agent_task_find(a, stream))) {
         t->on_credit(t);
     }

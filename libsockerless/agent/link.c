@@ -16,8 +16,10 @@
 #define ACK_BYTES    (64 * SKL_KIB)
 #define ACK_DELAY_MS 50
 #define MISSED_BEATS 3
-/* Control frames need no credit; this bounds how many a peer that never confirms makes us keep. */
-#define MAX_KEPT_BYTES (64 * SKL_MIB)
+/* What a peer that never confirms makes us keep: data stops at the first mark. Control frames need no credit;
+ * their senders look at skl_link_kept_bytes() and give up long before the second. */
+#define FULL_KEPT_BYTES (32 * SKL_MIB)
+#define MAX_KEPT_BYTES  (64 * SKL_MIB)
 
 struct account {
     uint32_t stream;
@@ -41,6 +43,7 @@ struct skl_link {
     struct skl_ws *ws;
     bool flowing; /* HELLO and WELCOME are done on this connection */
     bool closed;
+    bool peer_left;
 
     struct skl_list kept;
     size_t kept_bytes;
@@ -51,7 +54,9 @@ struct skl_link {
 
     struct account *accounts;
     size_t n_accounts;
-    uint64_t main_acked;
+    uint64_t main_acked;  /* by the peer */
+    uint64_t main_to_ack; /* by us, when main_ack_due */
+    bool main_ack_due;
 
     struct skl_timer *beat;
     uint64_t seen_bytes;
@@ -109,6 +114,26 @@ uint64_t skl_link_kept(const struct skl_link *l)
     return l->sent - l->confirmed;
 }
 
+size_t skl_link_kept_bytes(const struct skl_link *l)
+{
+    return l->kept_bytes;
+}
+
+bool skl_link_peer_left(const struct skl_link *l)
+{
+    return l->peer_left;
+}
+
+uint64_t skl_link_bytes_in(const struct skl_link *l)
+{
+    return l->ws ? skl_ws_bytes_in(l->ws) : 0;
+}
+
+static bool is_full(const struct skl_link *l)
+{
+    return l->kept_bytes >= FULL_KEPT_BYTES;
+}
+
 /* -- accounts */
 
 static struct account *account_find(const struct skl_link *l, uint32_t stream)
@@ -149,6 +174,8 @@ size_t skl_link_credit(const struct skl_link *l, uint32_t stream)
     struct account *a = account_find(l, stream);
     uint64_t used = a ? a->sent - a->credited : 0;
 
+    if (is_full(l))
+        return 0;
     if (used < SKL_LINK_WINDOW)
         return SKL_LINK_WINDOW - (size_t)used;
     a->starved = true;
@@ -235,19 +262,26 @@ bool skl_link_congested(const struct skl_link *l)
 
 /* -- confirming */
 
+/* A peer that sends and does not read must not fill our queue with confirmations: they wait until it drains,
+ * and lose nothing by it, since each says the whole. */
+static bool can_confirm(const struct skl_link *l)
+{
+    return skl_link_is_up(l) && !skl_ws_congested(l->ws);
+}
+
 static void ack_now(void *arg)
 {
     struct skl_link *l = arg;
 
     l->ack_timer = NULL;
-    if (skl_link_is_up(l) && l->received != l->received_told)
+    if (can_confirm(l) && l->received != l->received_told)
         send_credit(l, SKL_STREAM_CONTROL, false, 0);
 }
 
 static void schedule_ack(struct skl_link *l, size_t n)
 {
     l->unacked_bytes += n;
-    if (!skl_link_is_up(l))
+    if (!can_confirm(l))
         return;
     if (l->received - l->received_told >= ACK_FRAMES || l->unacked_bytes >= ACK_BYTES)
         send_credit(l, SKL_STREAM_CONTROL, false, 0);
@@ -262,7 +296,7 @@ void skl_link_consumed(struct skl_link *l, uint32_t stream, size_t n)
     if (!a)
         return; /* forgotten: nobody sends on it any more */
     a->consumed += n;
-    if (a->consumed - a->told < SKL_LINK_WINDOW / 2 || !skl_link_is_up(l))
+    if (a->consumed - a->told < SKL_LINK_WINDOW / 2 || !can_confirm(l))
         return;
     a->told = a->consumed;
     send_credit(l, stream, true, a->consumed);
@@ -270,13 +304,35 @@ void skl_link_consumed(struct skl_link *l, uint32_t stream, size_t n)
 
 void skl_link_ack_main(struct skl_link *l, uint64_t offset)
 {
-    if (skl_link_is_up(l))
+    l->main_to_ack = offset;
+    l->main_ack_due = !can_confirm(l);
+    if (!l->main_ack_due)
         send_credit(l, SKL_STREAM_MAIN, true, offset);
+}
+
+/* What was held back while the connection was away or congested. */
+static void confirm_all(struct skl_link *l)
+{
+    for (size_t i = 0; i < l->n_accounts; i++)
+        if (l->accounts[i].consumed != l->accounts[i].told) {
+            l->accounts[i].told = l->accounts[i].consumed;
+            send_credit(l, l->accounts[i].stream, true, l->accounts[i].consumed);
+        }
+    if (l->main_ack_due)
+        send_credit(l, SKL_STREAM_MAIN, true, l->main_to_ack);
+    else if (l->received != l->received_told)
+        send_credit(l, SKL_STREAM_CONTROL, false, 0);
+    l->main_ack_due = false;
+}
+
+bool skl_link_can_resume(const struct skl_link *l, uint64_t peer_received)
+{
+    return peer_received >= l->confirmed && peer_received <= l->sent;
 }
 
 static bool drop_confirmed(struct skl_link *l, uint64_t peer_received)
 {
-    if (peer_received < l->confirmed || peer_received > l->sent)
+    if (!skl_link_can_resume(l, peer_received))
         return false;
     while (l->confirmed < peer_received) {
         struct kept *k = SKL_LIST_FIRST(&l->kept, struct kept, in_link);
@@ -312,7 +368,7 @@ static void take_credit(struct skl_link *l, const struct skl_frame *f)
     struct skl_str value;
     struct account *a;
     uint64_t consumed;
-    bool was_starved;
+    bool was_starved, was_full = is_full(l);
 
     if (!skl_tlv_is_valid(f->payload)) {
         protocol_error(l, "a malformed CREDIT");
@@ -322,6 +378,11 @@ static void take_credit(struct skl_link *l, const struct skl_frame *f)
         !drop_confirmed(l, skl_tlv_find_num(f->payload, SKL_TAG_RECEIVED, 0))) {
         protocol_error(l, "it confirmed frames that were never sent");
         return;
+    }
+    if (was_full && !is_full(l)) {
+        l->events->on_credit(l->arg, SKL_STREAM_CONTROL);
+        if (!l->ws)
+            return;
     }
     if (!skl_tlv_find(f->payload, SKL_TAG_CONSUMED, &value))
         return;
@@ -377,6 +438,8 @@ static void on_message(void *arg, const uint8_t *p, size_t n)
     }
     if (f.type == SKL_FRAME_CREDIT)
         take_credit(l, &f);
+    else if (f.type == SKL_FRAME_PING && skl_ws_congested(l->ws))
+        ; /* what it has not read yet says enough */
     else if (f.type == SKL_FRAME_PING)
         transmit(l, SKL_FRAME_PONG, 0, skl_str_n("", 0), skl_str_n("", 0));
     else if (f.type == SKL_FRAME_PONG)
@@ -391,15 +454,21 @@ static void on_ws_drain(void *arg)
 {
     struct skl_link *l = arg;
 
-    if (skl_link_is_up(l))
-        l->events->on_credit(l->arg, SKL_STREAM_MAIN);
+    if (!skl_link_is_up(l))
+        return;
+    confirm_all(l);
+    l->events->on_credit(l->arg, SKL_STREAM_MAIN);
 }
 
 static void on_ws_close(void *arg, int code, const struct skl_error *why)
 {
     struct skl_error err;
 
-    skl_fail(&err, SKL_E_UNAVAILABLE, "%s", why ? why->msg : "the peer closed the connection");
+    ((struct skl_link *)arg)->peer_left = code == 1000 && !why;
+    if (why)
+        err = *why;
+    else
+        skl_fail(&err, SKL_E_UNAVAILABLE, "the peer closed the connection");
     link_down(arg, &err, 1000);
 }
 
@@ -414,6 +483,7 @@ void skl_link_attach(struct skl_link *l, struct skl_ws *own_ws)
     l->ws = own_ws;
     l->seen_bytes = 0;
     l->missed = 0;
+    l->peer_left = false;
     skl_ws_set_events(own_ws, &events, l);
     skl_ws_read_start(own_ws);
 }
@@ -431,6 +501,7 @@ void skl_link_disconnect(struct skl_link *l)
 int skl_link_resume(struct skl_link *l, uint64_t peer_received, struct skl_error *err)
 {
     struct skl_list *it;
+    bool was_full = is_full(l);
 
     if (!drop_confirmed(l, peer_received))
         return skl_fail(err, SKL_E_PROTOCOL, "the peer counts frames that were never sent");
@@ -441,12 +512,10 @@ int skl_link_resume(struct skl_link *l, uint64_t peer_received, struct skl_error
 
         transmit(l, k->type, k->stream, skl_str_n("", 0), skl_str_n(k->payload, k->n));
     }
-    /* Credits that were given while the connection was away. */
-    for (size_t i = 0; i < l->n_accounts; i++)
-        if (l->accounts[i].consumed != l->accounts[i].told) {
-            l->accounts[i].told = l->accounts[i].consumed;
-            send_credit(l, l->accounts[i].stream, true, l->accounts[i].consumed);
-        }
+    l->main_ack_due = false; /* and this too */
+    confirm_all(l);
+    if (was_full && !is_full(l))
+        l->events->on_credit(l->arg, SKL_STREAM_CONTROL);
     return 0;
 }
 
@@ -459,6 +528,7 @@ void skl_link_reset(struct skl_link *l)
     skl_list_init(&l->kept);
     l->kept_bytes = 0;
     l->sent = l->confirmed = l->received = l->received_told = 0;
+    l->main_ack_due = false;
     free(l->accounts);
     l->accounts = NULL;
     l->n_accounts = 0;
@@ -480,7 +550,13 @@ static void on_beat(void *arg)
         link_down(l, &err, 1001);
         return;
     }
-    transmit(l, SKL_FRAME_PING, 0, skl_str_n("", 0), skl_str_n("", 0));
+    skl_link_ping(l);
+}
+
+void skl_link_ping(struct skl_link *l)
+{
+    if (l->ws)
+        transmit(l, SKL_FRAME_PING, 0, skl_str_n("", 0), skl_str_n("", 0));
 }
 
 void skl_link_heartbeat(struct skl_link *l, int64_t every_ms)

@@ -25,7 +25,7 @@ struct skl_link_events {
     /* Every frame but CREDIT, PING, PONG, in order. HELLO/WELCOME arrive here too. */
     void (*on_frame)(void *arg, const struct skl_frame *frame);
     /* Credit came back for a stream that skl_link_credit() had said 0 for; main output: acknowledged
-     * offset moved (see skl_link_acked). */
+     * offset moved (see skl_link_acked). SKL_STREAM_CONTROL: for every stream (see skl_link_credit). */
     void (*on_credit)(void *arg, uint32_t stream);
     /* The transport is gone (or broke the protocol). Frames may still be sent: they are kept. */
     void (*on_down)(void *arg, const struct skl_error *why);
@@ -42,9 +42,17 @@ int skl_link_resume(struct skl_link *l, uint64_t peer_received, struct skl_error
 void skl_link_disconnect(struct skl_link *l);
 /* New numbering: kept frames, streams and credits are dropped. skl_link_resume() with 0 begins it. */
 void skl_link_reset(struct skl_link *l);
-bool skl_link_is_up(const struct skl_link *l);        /* connected, and greeted */
+/* The peer may say so in a greeting: frames from there on are kept. */
+bool skl_link_can_resume(const struct skl_link *l, uint64_t peer_received);
+bool skl_link_is_up(const struct skl_link *l); /* connected, and greeted */
+/* The last connection was ended by the peer's close frame 1000: this life of it is over for good. */
+bool skl_link_peer_left(const struct skl_link *l);
+/* A PING now; skl_link_bytes_in() moves when the peer lives. */
+void skl_link_ping(struct skl_link *l);
+uint64_t skl_link_bytes_in(const struct skl_link *l); /* of this connection */
 uint64_t skl_link_received(const struct skl_link *l); /* for HELLO and WELCOME */
 uint64_t skl_link_kept(const struct skl_link *l);     /* numbered frames that are not confirmed */
+size_t skl_link_kept_bytes(const struct skl_link *l);
 
 /* Numbered and kept until confirmed. Data frames (STDIN, STDOUT, STDERR, TUNNEL_DATA) use credit: the
  * caller sends at most skl_link_credit() bytes. */
@@ -52,6 +60,7 @@ void skl_link_send(struct skl_link *l, uint8_t type, uint32_t stream, struct skl
 /* Not numbered: HELLO, WELCOME, and main output (head = the 8 bytes of offset). Dropped when down. */
 void skl_link_send_now(struct skl_link *l, uint8_t type, uint32_t stream, struct skl_str head,
                        struct skl_str payload);
+/* Also 0 while too much is kept for all streams together; on_credit(SKL_STREAM_CONTROL) ends that. */
 size_t skl_link_credit(const struct skl_link *l, uint32_t stream);
 bool skl_link_congested(const struct skl_link *l); /* the transport's queue is above high water */
 
