@@ -1,5 +1,8 @@
-/* Which containers may have an agent. Reverse agents arrive at the agent listener; forward ones are dialled, and
- * dialled again after a lost connection for as long as their entry lives. */
+/* Which containers may have an agent, and the door for those that dial in.
+ *
+ * The door learns nothing to whom has no token: an unknown container, a forgotten one and a wrong token get the same
+ * answer after the same comparison, and a flood of them a few log lines.
+ */
 #include "agent/registry.h"
 
 #include <stdio.h>
@@ -7,34 +10,11 @@
 #include "agent/session_internal.h"
 #include "base/alloc.h"
 #include "base/encode.h"
-#include "base/limits.h"
 #include "base/log.h"
 
-#define DIAL_FIRST_MS   50
-#define DIAL_MAX_MS     1000
-#define DIAL_TIMEOUT_MS 5000
-#define REDIAL_MS       120000 /* after a lost connection; then the agent counts as gone */
-
-struct entry {
-    struct skl_agents *a;
-    char id[65];
-    char *token;
-    void *owner;
-    struct skl_session *session; /* NULL: no agent has come yet */
-    /* forward */
-    char *address;
-    struct skl_ws_dial *dial;
-    struct skl_timer *again;
-    int64_t delay_ms, until_ms;
-};
-
-struct skl_agents {
-    uv_loop_t *loop;
-    const struct skl_session_events *events;
-    struct skl_map entries;
-};
-
-static const struct skl_ws_config ws_config = {.max_message = SKL_WS_MAX_MESSAGE};
+#define MAX_TOKEN  1024
+#define LOG_WINDOW 10000 /* ms */
+#define LOG_LINES  5
 
 struct skl_agents *skl_agents_new(uv_loop_t *loop, const struct skl_session_events *events,
                                   void *arg)
@@ -44,65 +24,83 @@ struct skl_agents *skl_agents_new(uv_loop_t *loop, const struct skl_session_even
     a->loop = loop;
     a->events = events;
     skl_map_init(&a->entries);
+    skl_random_hex(a->nobody, 64);
     return a;
 }
 
-static void stop_dialling(struct entry *e)
+static void free_later(void *arg)
 {
-    skl_ws_dial_cancel(&e->dial);
-    skl_timer_cancel(&e->again);
-    free(skl_take(&e->address));
+    free(arg);
 }
 
-static void entry_free(struct entry *e)
+void agent_entry_end_session(struct agent_entry *e)
 {
-    stop_dialling(e);
-    if (e->session)
-        skl_session_free(e->session);
-    free(e->token);
-    free(e);
+    struct skl_session *s = skl_take(&e->session);
+
+    if (s)
+        session_free(s);
+}
+
+/* Out of the map already. The memory stays until the stack is unwound: see session_internal.h. */
+static void entry_end(struct agent_entry *e)
+{
+    e->forgotten = true;
+    agent_dial_stop(e);
+    agent_arrivals_drop(e, AGENT_CLOSE_UNKNOWN);
+    agent_entry_end_session(e);
+    free(skl_take(&e->token));
+    skl_defer(e->a->loop, free_later, e);
 }
 
 void skl_agents_close(struct skl_agents *a)
 {
-    struct entry *e;
+    struct agent_entry *e;
+    struct skl_str key;
     size_t i = 0;
 
-    while ((e = skl_map_next(&a->entries, &i, NULL))) {
-        if (e->session)
-            e->session->owner = NULL; /* the owners are gone */
-        entry_free(e);
+    a->closed = true; /* the owners are gone: on_gone is not for them */
+    while ((e = skl_map_next(&a->entries, &i, &key))) {
+        skl_map_remove(&a->entries, key);
+        entry_end(e);
     }
     skl_map_fini(&a->entries);
-    free(a);
+    skl_defer(a->loop, free_later, a);
 }
 
 void skl_agents_prepare(struct skl_agents *a, const char *container_id, const char *token,
                         void *owner)
 {
-    struct entry *e = skl_map_getz(&a->entries, container_id);
+    struct agent_entry *e = skl_map_getz(&a->entries, container_id);
 
+    if (e && !skl_streq(e->token, token)) {
+        skl_agents_forget(a, container_id); /* whoever came with the old token has to go */
+        e = NULL;
+    }
     if (!e) {
-        e = skl_new0(struct entry);
+        SKL_ASSERT(strlen(container_id) <= SKL_ID_LEN && !skl_str_empty(token));
+        e = skl_new0(struct agent_entry);
         e->a = a;
         snprintf(e->id, sizeof(e->id), "%s", container_id);
+        e->token = skl_strdup(token);
+        skl_list_init(&e->arrivals);
         skl_map_set(&a->entries, skl_str(container_id), e);
     }
     e->owner = owner;
-    skl_strset(&e->token, token);
+    if (e->session)
+        e->session->owner = owner;
 }
 
 void skl_agents_forget(struct skl_agents *a, const char *container_id)
 {
-    struct entry *e = skl_map_remove(&a->entries, skl_str(container_id));
+    struct agent_entry *e = skl_map_remove(&a->entries, skl_str(container_id));
 
     if (e)
-        entry_free(e);
+        entry_end(e);
 }
 
 struct skl_session *skl_agents_find(struct skl_agents *a, const char *container_id)
 {
-    struct entry *e = skl_map_getz(&a->entries, container_id);
+    struct agent_entry *e = skl_map_getz(&a->entries, container_id);
 
     return e ? e->session : NULL;
 }
@@ -110,7 +108,7 @@ struct skl_session *skl_agents_find(struct skl_agents *a, const char *container_
 unsigned skl_agents_connected(const struct skl_agents *a)
 {
     unsigned n = 0;
-    struct entry *e;
+    struct agent_entry *e;
     size_t i = 0;
 
     while ((e = skl_map_next(&a->entries, &i, NULL)))
@@ -118,51 +116,47 @@ unsigned skl_agents_connected(const struct skl_agents *a)
     return n;
 }
 
-void skl_session_close(struct skl_session *s)
+/* -- log lines that a peer can provoke */
+
+bool agent_log_allowed(struct agent_log_gate *g, int64_t now_ms, char held_back[24])
 {
-    struct entry *e = s->on_lost_arg;
-
-    e->session = NULL;
-    stop_dialling(e);
-    skl_session_free(s);
-}
-
-/* -- connections */
-
-static void dial_now(void *arg);
-
-static void connection_lost(void *arg, struct skl_session *s)
-{
-    struct entry *e = arg;
-
-    if (!e->address || e->again || e->dial)
-        return;
-    e->until_ms = (int64_t)uv_now(e->a->loop) + REDIAL_MS;
-    e->again = skl_timer_start(e->a->loop, e->delay_ms, dial_now, e);
-}
-
-static void take_connection(struct entry *e, struct skl_ws *own_ws)
-{
-    if (!e->session) {
-        e->session = skl_session_new(e->a->loop, e->a->events, e->owner);
-        e->session->on_lost = connection_lost;
-        e->session->on_lost_arg = e;
+    if (g->since_ms == 0 || now_ms - g->since_ms >= LOG_WINDOW) {
+        g->since_ms = now_ms ? now_ms : 1;
+        g->lines = 0;
     }
-    skl_session_attach(e->session, own_ws);
+    if (g->lines >= LOG_LINES) {
+        g->held_back++;
+        return false;
+    }
+    g->lines++;
+    snprintf(held_back, 24, "%u", g->held_back);
+    g->held_back = 0;
+    return true;
 }
 
-/* -- reverse */
+void agent_log_broken(struct agent_entry *e, const char *what)
+{
+    char held_back[24];
 
+    if (agent_log_allowed(&e->a->broken, (int64_t)uv_now(e->a->loop), held_back))
+        skl_warn("agent", "an agent broke the protocol", "container", e->id, "what", what,
+                 "held_back", held_back, NULL);
+}
+
+/* -- reverse agents */
+
+/* The decoded value, or NULL. A NUL in it makes it none. */
 static char *query_value(const struct skl_http *x, const char *name)
 {
     struct skl_str key, value, rest = skl_http_query(x);
-    struct skl_buf b;
 
     while (skl_query_next(&rest, &key, &value))
         if (skl_str_eqz(key, name)) {
-            skl_buf_init(&b, 4 * SKL_KIB);
+            SKL_AUTO_BUF struct skl_buf b = {0};
+
+            skl_buf_init(&b, MAX_TOKEN);
             skl_url_decode(&b, value, true);
-            return skl_buf_detach(&b);
+            return b.failed || memchr(b.p, '\0', b.n) ? NULL : skl_buf_detach(&b);
         }
     return NULL;
 }
@@ -171,103 +165,59 @@ static char *asked_id(const struct skl_http *x)
 {
     struct skl_str header = skl_http_header(x, "X-Sockerless-Container");
 
-    return header.p ? skl_str_dup(header) : query_value(x, "id");
+    return header.p ? skl_str_dup(skl_str_trim(header)) : query_value(x, "id");
 }
 
 static char *asked_token(const struct skl_http *x)
 {
     struct skl_str header = skl_http_header(x, "Authorization");
 
-    if (header.p && skl_str_istarts(header, "Bearer "))
+    if (header.p && skl_str_istarts(header, "Bearer ") && header.n <= MAX_TOKEN)
         return skl_str_dup(skl_str_trim(skl_str_skip(header, 7)));
     return query_value(x, "token");
 }
 
-static void refuse(struct skl_http *x)
+/* Ours, or the documented callback URL: any path, with the container's id in the query. */
+static bool is_agents_route(const struct skl_http *x)
 {
-    char peer[128];
+    char *id SKL_AUTO_STR = query_value(x, "id");
+
+    return skl_str_eqz(skl_http_method(x), "GET") &&
+           (id || skl_str_eqz(skl_http_path(x), "/agent/v1"));
+}
+
+static void refuse(struct skl_agents *a, struct skl_http *x)
+{
+    char peer[128], held_back[24];
 
     skl_http_peer_name(x, peer, sizeof(peer));
-    skl_warn("agent", "an agent without a valid token was refused", "peer", peer, NULL);
-    skl_http_answer(x, 401, "text/plain", NULL, SKL_STR("unauthorized\n"));
+    if (agent_log_allowed(&a->refused, (int64_t)uv_now(a->loop), held_back))
+        skl_warn("agent", "an agent without a valid token was refused", "peer", peer, "held_back",
+                 held_back, NULL);
+    skl_http_answer(x, 401, "application/json", "WWW-Authenticate: Bearer\r\n",
+                    SKL_STR("{\"message\":\"unauthorized\"}\n"));
 }
 
 void skl_agents_accept(struct skl_agents *a, struct skl_http *x)
 {
-    /* An unknown container costs the same comparison as a wrong token. */
-    static const char nobody[] = "0000000000000000000000000000000000000000000000000000000000000000";
+    static const struct skl_ws_config config = {.max_message = SKL_WS_MAX_MESSAGE};
     char *id SKL_AUTO_STR = asked_id(x);
     char *token SKL_AUTO_STR = asked_token(x);
-    struct entry *e = id ? skl_map_getz(&a->entries, id) : NULL;
+    struct agent_entry *e;
     struct skl_error err;
     struct skl_ws *ws;
     bool valid;
 
-    if (!skl_str_eqz(skl_http_method(x), "GET") || !skl_http_has_upgrade(x) || !id || !token) {
-        skl_http_answer(x, 404, "text/plain", NULL, SKL_STR("not found\n"));
+    if (!is_agents_route(x)) {
+        skl_http_answer(x, 404, "application/json", NULL, SKL_STR("{\"message\":\"not found\"}\n"));
         return;
     }
-    valid = skl_str_eq_secret(skl_str(token), skl_str(e && e->token ? e->token : nobody));
-    if (!valid || !e || skl_str_empty(e->token)) {
-        refuse(x);
+    e = skl_map_getz(&a->entries, id ? id : "");
+    valid = skl_str_eq_secret(skl_str(token), skl_str(e ? e->token : a->nobody));
+    if (!valid || !e) {
+        refuse(a, x);
         return;
     }
-    if (skl_ws_accept(x, &ws_config, &ws, &err) < 0)
-        return; /* answered there */
-    take_connection(e, ws);
-}
-
-/* -- forward */
-
-static void dial_later(struct entry *e)
-{
-    if ((int64_t)uv_now(e->a->loop) > e->until_ms) {
-        if (e->session)
-            skl_session_close(e->session);
-        return; /* before the first contact, whoever waits for the agent has a deadline of its own */
-    }
-    e->again = skl_timer_start(e->a->loop, e->delay_ms, dial_now, e);
-    e->delay_ms = e->delay_ms * 2 < DIAL_MAX_MS ? e->delay_ms * 2 : DIAL_MAX_MS;
-}
-
-static void dialled(void *arg, struct skl_ws *own_ws, int http_status, const struct skl_error *err)
-{
-    struct entry *e = arg;
-
-    e->dial = NULL;
-    if (err) {
-        dial_later(e);
-        return;
-    }
-    e->delay_ms = DIAL_FIRST_MS;
-    take_connection(e, own_ws);
-}
-
-static void dial_now(void *arg)
-{
-    struct entry *e = arg;
-    SKL_AUTO_BUF struct skl_buf url = {0}, headers = {0};
-
-    e->again = NULL;
-    skl_buf_init(&url, SKL_KIB);
-    skl_buf_init(&headers, SKL_KIB);
-    skl_buf_addf(&url, "ws://%s/agent/v1", e->address);
-    skl_buf_addf(&headers, "Authorization: Bearer %s\r\nX-Sockerless-Container: %s\r\n", e->token,
-                 e->id);
-    e->dial =
-        skl_ws_connect(e->a->loop, url.p, NULL, headers.p, &ws_config, DIAL_TIMEOUT_MS, dialled, e);
-}
-
-void skl_agents_dial(struct skl_agents *a, const char *container_id, const char *address,
-                     int64_t deadline_ms)
-{
-    struct entry *e = skl_map_getz(&a->entries, container_id);
-
-    if (!e || (e->address && skl_streq(e->address, address)))
-        return;
-    stop_dialling(e);
-    e->address = skl_strdup(address);
-    e->delay_ms = DIAL_FIRST_MS;
-    e->until_ms = (int64_t)uv_now(a->loop) + deadline_ms;
-    e->again = skl_timer_start(a->loop, 0, dial_now, e);
+    if (skl_ws_accept(x, &config, &ws, &err) == 0) /* else answered there */
+        agent_arrival_new(e, ws);
 }

@@ -1,49 +1,36 @@
-/* The backend's end of one agent: greeting, the main process, and the streams of everything else.
+/* The backend's end of one agent: its link, and the streams of everything that was asked.
  *
- * The link below gives frames exactly once and in order within a session. Main output is not the link's: it carries
- * offsets, and is taken here only from where the owner's spool ends, so that it is complete over restarts of
- * this daemon too. An exit is told after the output that came before it.
+ * The link below gives frames exactly once and in order within a numbering. What is decided here is whom a frame
+ * belongs to, and that it may come now: an agent is not trusted. A rule it breaks costs it the connection and the
+ * stream concerned; the session stays, because what it has produced before is still wanted. The main process is
+ * session_main.c's, the greeting session_greeting.c's.
  */
 #include "agent/session.h"
 
 #include "agent/session_internal.h"
 #include "base/alloc.h"
-#include "base/id.h"
-#include "base/limits.h"
 #include "base/log.h"
 
 #define HEARTBEAT_MS 15000
-#define MAX_TEXT     (64 * SKL_KIB)
+/* Requests for an agent that confirms none; far below what the link may keep. */
+#define MAX_KEPT_BYTES (48 * SKL_MIB)
 
 static const struct skl_link_events link_events;
 
-struct skl_session *skl_session_new(uv_loop_t *loop, const struct skl_session_events *events,
-                                    void *owner)
+struct skl_session *session_new(struct agent_entry *e, const char *instance)
 {
     struct skl_session *s = skl_new0(struct skl_session);
 
-    s->loop = loop;
-    s->events = events;
-    s->owner = owner;
-    s->link = skl_link_new(loop, &link_events, s);
+    s->loop = e->a->loop;
+    s->events = e->a->events;
+    s->owner = e->owner;
+    s->entry = e;
+    snprintf(s->instance, sizeof(s->instance), "%s", instance);
+    s->link = skl_link_new(s->loop, &link_events, s);
     s->next_stream = SKL_STREAM_MAIN + 1;
     skl_list_init(&s->streams);
     skl_link_heartbeat(s->link, HEARTBEAT_MS);
     return s;
-}
-
-static void lose_streams(struct skl_session *s)
-{
-    struct skl_error err;
-
-    skl_fail(&err, SKL_E_UNAVAILABLE, "the agent of the container is gone");
-    while (!skl_list_empty(&s->streams)) {
-        struct skl_request_stream *r =
-            SKL_LIST_FIRST(&s->streams, struct skl_request_stream, in_session);
-
-        skl_stream_over(r);
-        r->on_lost(r, &err);
-    }
 }
 
 static void free_later(void *arg)
@@ -51,24 +38,16 @@ static void free_later(void *arg)
     free(arg);
 }
 
-void skl_session_free(struct skl_session *s)
+void session_free(struct skl_session *s)
 {
     if (s->closed)
         return;
     s->closed = true;
-    lose_streams(s);
-    if (s->owner)
+    session_lose_streams(s);
+    if (s->is_known && !s->entry->a->closed)
         s->events->on_gone(s->owner, s);
     skl_link_close(s->link);
-    free(s->instance);
-    free(s->name);
-    s->instance = s->name = NULL;
     skl_defer(s->loop, free_later, s); /* we may be inside one of its callbacks */
-}
-
-void skl_session_attach(struct skl_session *s, struct skl_ws *own_ws)
-{
-    skl_link_attach(s->link, own_ws);
 }
 
 bool skl_session_is_up(const struct skl_session *s)
@@ -81,183 +60,65 @@ const char *skl_session_instance(const struct skl_session *s)
     return s->instance;
 }
 
-enum skl_main_state skl_session_main_state(const struct skl_session *s)
+void skl_session_reconnect(struct skl_session *s)
 {
-    return s->state;
-}
-
-/* -- the end of a run */
-
-static void tell_exit(struct skl_session *s)
-{
-    if (!s->exit_pending || s->received < s->exit_offset)
-        return;
-    s->exit_pending = false;
-    if (s->exit_told == s->exit.run)
-        return;
-    s->exit_told = s->exit.run;
-    s->events->on_exit(s->owner, s, &s->exit);
-}
-
-static void take_exit(struct skl_session *s, struct skl_str payload)
-{
-    s->exit = (struct skl_exit){
-        .run = (unsigned)skl_tlv_find_num(payload, SKL_TAG_RUN, s->run),
-        .code = (int)(skl_tlv_find_num(payload, SKL_TAG_CODE, 255) & 0xff),
-        .signal = (int)(skl_tlv_find_num(payload, SKL_TAG_SIGNAL_NO, 0) & 0x7f),
-        .oom = skl_tlv_find_num(payload, SKL_TAG_OOM, 0) != 0,
-        .finished_ns = (int64_t)skl_tlv_find_num(payload, SKL_TAG_FINISHED_NS, 0),
-    };
-    s->state = SKL_MAIN_ENDED;
-    s->exit_offset = skl_tlv_find_num(payload, SKL_TAG_OFFSET, s->received);
-    s->exit_pending = true;
-    tell_exit(s);
-}
-
-/* -- greeting */
-
-static void send_welcome(struct skl_session *s, uint64_t resume, bool exit_known)
-{
-    SKL_AUTO_BUF struct skl_buf b = {0};
-
-    skl_buf_init(&b, SKL_KIB);
-    skl_tlv_u64(&b, SKL_TAG_VERSION, SKL_WIRE_VERSION);
-    skl_tlv_strz(&b, SKL_TAG_SESSION, s->name);
-    skl_tlv_u64(&b, SKL_TAG_RECEIVED, skl_link_received(s->link));
-    skl_tlv_u64(&b, SKL_TAG_OFFSET, resume);
-    skl_tlv_u64(&b, SKL_TAG_EXIT_KNOWN, exit_known);
-    skl_link_send_now(s->link, SKL_FRAME_WELCOME, SKL_STREAM_CONTROL, skl_str_n("", 0),
-                      skl_buf_str(&b));
-}
-
-static void new_numbering(struct skl_session *s)
-{
-    char name[33];
-
-    skl_random_hex(name, 32);
-    skl_strset(&s->name, name);
-    lose_streams(s);
-    skl_link_reset(s->link);
-}
-
-static void take_hello(struct skl_session *s, struct skl_str p)
-{
-    char *instance SKL_AUTO_STR = skl_tlv_find_dup(p, SKL_TAG_INSTANCE);
-    char *name SKL_AUTO_STR = skl_tlv_find_dup(p, SKL_TAG_SESSION);
-    uint64_t state = skl_tlv_find_num(p, SKL_TAG_STATE, 0);
-    uint64_t peer_received = skl_tlv_find_num(p, SKL_TAG_RECEIVED, 0);
-    struct skl_session_hello hello;
-    struct skl_error err;
-    bool exit_known = false;
-
-    if (skl_link_is_up(s->link) || !instance || state > SKL_MAIN_ENDED ||
-        skl_tlv_find_num(p, SKL_TAG_VERSION, 0) != SKL_WIRE_VERSION) {
+    if (!s->closed)
         skl_link_disconnect(s->link);
+}
+
+void skl_session_close(struct skl_session *s)
+{
+    if (s->closed)
         return;
-    }
-    hello = (struct skl_session_hello){
-        .instance = instance,
-        .state = (enum skl_main_state)state,
-        .run = (unsigned)skl_tlv_find_num(p, SKL_TAG_RUN, 0),
-        .produced = skl_tlv_find_num(p, SKL_TAG_OFFSET, 0),
-        .oldest = skl_tlv_find_num(p, SKL_TAG_OLDEST, 0),
-        .pid = (int)skl_tlv_find_num(p, SKL_TAG_PID, 0),
-    };
-    if (!s->events->on_hello(s->owner, s, &hello, &s->received, &exit_known)) {
+    agent_dial_stop(s->entry);
+    agent_entry_end_session(s->entry);
+}
+
+/* -- out */
+
+static void give_up(void *arg)
+{
+    struct skl_session *s = arg;
+
+    if (!s->closed)
         skl_session_close(s);
-        return;
-    }
-    s->state = hello.state;
-    s->run = hello.run;
-    if (!skl_streq(instance, s->instance) || !name || !skl_streq(name, s->name)) {
-        new_numbering(s);
-        peer_received = 0;
-    }
-    skl_strset(&s->instance, instance);
-    send_welcome(s, s->received, exit_known);
-    if (skl_link_resume(s->link, peer_received, &err) < 0) {
-        skl_link_disconnect(s->link);
-        return;
-    }
-    if (exit_known)
-        s->exit_told = hello.run;
-    s->events->on_up(s->owner, s);
-    if (!s->closed && hello.state == SKL_MAIN_ENDED && !exit_known)
-        take_exit(s, p);
 }
 
-/* -- frames */
-
-static void protocol_error(struct skl_session *s, const char *what)
+void session_send(struct skl_session *s, uint8_t type, uint32_t stream, struct skl_str payload)
 {
-    skl_warn("agent", "an agent broke the protocol", "what", what, NULL);
+    if (s->closed || s->overflowed)
+        return;
+    if (skl_link_kept_bytes(s->link) > MAX_KEPT_BYTES) {
+        skl_warn("agent", "an agent confirms nothing; its session is given up", "container",
+                 s->entry->id, NULL);
+        s->overflowed = true;
+        skl_defer(s->loop, give_up, s); /* runs before the memory can go: calls keep their order */
+        return;
+    }
+    skl_link_send(s->link, type, stream, payload);
+}
+
+size_t session_credit(const struct skl_session *s, uint32_t stream)
+{
+    size_t n = s->closed || s->overflowed ? 0 : skl_link_credit(s->link, stream);
+
+    return n < SKL_FRAME_MAX_PAYLOAD ? n : SKL_FRAME_MAX_PAYLOAD;
+}
+
+/* -- in */
+
+void session_violation(struct skl_session *s, const char *what)
+{
+    agent_log_broken(s->entry, what);
     skl_link_disconnect(s->link);
 }
 
-static void take_output(struct skl_session *s, const struct skl_frame *f)
-{
-    struct skl_str data = skl_str_skip(f->payload, 8);
-    uint64_t offset;
-
-    if (f->payload.n < 8) {
-        protocol_error(s, "output without an offset");
-        return;
-    }
-    offset = skl_wire_get_u64((const uint8_t *)f->payload.p);
-    if (offset > s->received) {
-        protocol_error(s, "output with a gap");
-        return;
-    }
-    if (offset + data.n <= s->received)
-        return; /* had it */
-    data = skl_str_skip(data, (size_t)(s->received - offset));
-    offset = s->received;
-    s->received += data.n;
-    s->events->on_output(s->owner, s, f->type == SKL_FRAME_STDERR, offset, data);
-    if (!s->closed)
-        tell_exit(s);
-}
-
-static void take_start_error(struct skl_session *s, struct skl_str payload)
-{
-    char *message SKL_AUTO_STR = skl_tlv_find_dup(payload, SKL_TAG_MESSAGE);
-
-    s->events->on_start_failed(s->owner, s,
-                               (int)(skl_tlv_find_num(payload, SKL_TAG_CODE, 125) & 0xff),
-                               message ? message : "the command could not be started");
-}
-
-static void take_main(struct skl_session *s, const struct skl_frame *f)
-{
-    switch (f->type) {
-    case SKL_FRAME_STDOUT:
-    case SKL_FRAME_STDERR:
-        take_output(s, f);
-        break;
-    case SKL_FRAME_STARTED:
-        s->state = SKL_MAIN_RUNNING;
-        s->run = (unsigned)skl_tlv_find_num(f->payload, SKL_TAG_RUN, s->run);
-        s->events->on_started(s->owner, s, s->run,
-                              (int)skl_tlv_find_num(f->payload, SKL_TAG_PID, 1),
-                              (int64_t)skl_tlv_find_num(f->payload, SKL_TAG_STARTED_NS, 0));
-        break;
-    case SKL_FRAME_EXIT:
-        take_exit(s, f->payload);
-        break;
-    case SKL_FRAME_ERROR:
-        take_start_error(s, f->payload);
-        break;
-    default:
-        protocol_error(s, skl_frame_name(f->type));
-    }
-}
-
-static struct skl_request_stream *find_stream(struct skl_session *s, uint32_t id)
+static struct session_stream *find_stream(struct skl_session *s, uint32_t id)
 {
     struct skl_list *it;
 
     skl_list_foreach (it, &s->streams) {
-        struct skl_request_stream *r = SKL_LIST_ENTRY(it, struct skl_request_stream, in_session);
+        struct session_stream *r = SKL_LIST_ENTRY(it, struct session_stream, in_session);
 
         if (r->id == id)
             return r;
@@ -265,41 +126,92 @@ static struct skl_request_stream *find_stream(struct skl_session *s, uint32_t id
     return NULL;
 }
 
-static bool carries_records(uint8_t type)
+static bool is_data(uint8_t type)
 {
-    return type != SKL_FRAME_STDOUT && type != SKL_FRAME_STDERR && type != SKL_FRAME_STDIN &&
-           type != SKL_FRAME_END;
+    return type == SKL_FRAME_STDOUT || type == SKL_FRAME_STDERR;
+}
+
+/* The types that an agent sends on streams. */
+static bool is_agents(uint8_t type)
+{
+    return is_data(type) || type == SKL_FRAME_STARTED || type == SKL_FRAME_END ||
+           type == SKL_FRAME_EXIT || type == SKL_FRAME_ERROR || type == SKL_FRAME_RESULT;
+}
+
+static void stream_frame(struct skl_session *s, const struct skl_frame *f)
+{
+    struct session_stream *r = find_stream(s, f->stream);
+
+    if (!r) {
+        if (f->stream >= s->next_stream)
+            session_violation(s, "a frame on a stream that nobody opened");
+        else if (is_data(f->type))
+            skl_link_forget(s->link, f->stream); /* late; the link has made an account for it */
+        return;
+    }
+    if (is_data(f->type)) {
+        if (f->payload.n == 0)
+            return;
+        r->unconsumed += f->payload.n;
+    }
+    r->ops->on_frame(r, f);
 }
 
 static void on_frame(void *arg, const struct skl_frame *f)
 {
     struct skl_session *s = arg;
-    struct skl_request_stream *r;
+    const char *wrong = session_check_records(f);
 
-    if (carries_records(f->type) && !skl_tlv_is_valid(f->payload)) {
-        protocol_error(s, "malformed records");
-    } else if (f->type == SKL_FRAME_HELLO) {
-        take_hello(s, f->payload);
-    } else if (!skl_link_is_up(s->link)) {
-        protocol_error(s, "a frame before HELLO");
-    } else if (f->stream == SKL_STREAM_MAIN) {
-        take_main(s, f);
-    } else if ((r = find_stream(s, f->stream))) {
-        r->on_frame(r, f);
-    } else if (f->type == SKL_FRAME_STDOUT || f->type == SKL_FRAME_STDERR) {
-        skl_link_forget(s->link, f->stream); /* of a stream that is over here */
+    if (s->closed)
+        return;
+    if (wrong)
+        session_violation(s, wrong);
+    else if (!skl_link_is_up(s->link) || !is_agents(f->type) || f->stream == SKL_STREAM_CONTROL)
+        session_violation(s, "a frame that is not an agent's to send here");
+    else if (f->stream == SKL_STREAM_MAIN)
+        session_main_frame(s, f);
+    else
+        stream_frame(s, f);
+}
+
+/* Every stream may send again. Callbacks may end streams and open others: go by rising id. */
+static void credit_for_all(struct skl_session *s)
+{
+    uint32_t done = SKL_STREAM_MAIN;
+
+    s->events->on_stdin_credit(s->owner, s);
+    while (!s->closed) {
+        struct session_stream *next = NULL;
+        struct skl_list *it;
+
+        skl_list_foreach (it, &s->streams) { /* in the order of their ids */
+            struct session_stream *r = SKL_LIST_ENTRY(it, struct session_stream, in_session);
+
+            if (r->id > done) {
+                next = r;
+                break;
+            }
+        }
+        if (!next)
+            return;
+        done = next->id;
+        next->ops->on_credit(next);
     }
 }
 
 static void on_credit(void *arg, uint32_t stream)
 {
     struct skl_session *s = arg;
-    struct skl_request_stream *r;
+    struct session_stream *r;
 
-    if (stream == SKL_STREAM_MAIN)
+    if (s->closed)
+        return;
+    if (stream == SKL_STREAM_CONTROL)
+        credit_for_all(s);
+    else if (stream == SKL_STREAM_MAIN)
         s->events->on_stdin_credit(s->owner, s);
     else if ((r = find_stream(s, stream)))
-        r->on_credit(r);
+        r->ops->on_credit(r);
 }
 
 static void on_down(void *arg, const struct skl_error *why)
@@ -308,141 +220,125 @@ static void on_down(void *arg, const struct skl_error *why)
 
     if (s->closed)
         return;
-    if (s->instance)
-        s->events->on_down(s->owner, s);
-    if (!s->closed && s->on_lost)
-        s->on_lost(s->on_lost_arg, s);
+    if (why->kind == SKL_E_PROTOCOL || why->kind == SKL_E_TOOBIG)
+        agent_log_broken(s->entry, why->msg);
+    s->events->on_down(s->owner, s);
+    if (s->closed)
+        return;
+    /* A proxy may say 1000 too; the agent itself never leaves a command that runs or a code that was
+     * not fetched. */
+    if (skl_link_peer_left(s->link) && s->state != SKL_MAIN_RUNNING && !s->exit_pending)
+        skl_session_close(s);
+    else
+        agent_dial_lost(s->entry);
 }
 
 static const struct skl_link_events link_events = {on_frame, on_credit, on_down};
 
 /* -- streams */
 
-void skl_stream_open(struct skl_request_stream *r, struct skl_session *s, uint8_t type,
-                     struct skl_str payload)
+void session_lose_streams(struct skl_session *s)
+{
+    struct skl_error err;
+    uint32_t end = s->next_stream;
+
+    skl_fail(&err, SKL_E_UNAVAILABLE, "the agent of the container is gone");
+    /* A callback may ask again: what it opens now is of the next numbering. */
+    for (;;) {
+        struct session_stream *r = SKL_LIST_FIRST(&s->streams, struct session_stream, in_session);
+
+        if (!r || r->id >= end)
+            return;
+        session_stream_over(r);
+        r->ops->on_lost(r, &err);
+    }
+}
+
+static void tell_refused(void *arg)
+{
+    struct session_stream *r = arg;
+    struct skl_error *err = skl_take(&r->refused);
+
+    if (r->canceled)
+        free(r);
+    else
+        r->ops->on_lost(r, err);
+    free(err);
+}
+
+static void refuse(struct session_stream *r, enum skl_kind kind, const char *why)
+{
+    r->refused = skl_new0(struct skl_error);
+    skl_fail(r->refused, kind, "%s", why);
+    skl_defer(r->s->loop, tell_refused, r);
+}
+
+void session_stream_open(struct session_stream *r, const struct session_stream_ops *ops,
+                         struct skl_session *s, uint8_t type, const struct skl_buf *payload)
 {
     r->s = s;
-    r->id = s->next_stream++;
-    skl_list_push(&s->streams, &r->in_session);
-    skl_link_send(s->link, type, r->id, payload);
+    r->ops = ops;
+    if (s->closed || s->overflowed) {
+        refuse(r, SKL_E_UNAVAILABLE, "the agent of the container is gone");
+    } else if (payload->failed) {
+        refuse(r, SKL_E_TOOBIG, "the request is larger than an agent takes (256 KiB)");
+    } else if (s->n_streams >= SKL_AGENT_MAX_STREAMS || s->next_stream == UINT32_MAX) {
+        refuse(r, SKL_E_UNAVAILABLE, "too many requests are open in this container");
+    } else {
+        r->id = s->next_stream++;
+        s->n_streams++;
+        skl_list_push(&s->streams, &r->in_session);
+        session_send(s, type, r->id, skl_buf_str(payload));
+    }
 }
 
-void skl_stream_over(struct skl_request_stream *r)
+void session_stream_over(struct session_stream *r)
 {
     skl_list_remove(&r->in_session);
+    r->s->n_streams--;
     skl_link_forget(r->s->link, r->id);
+    r->id = 0;
 }
 
-void skl_frame_error(const struct skl_frame *f, struct skl_error *ret, int *code)
+void session_stream_cancel(struct session_stream *r)
 {
-    static const enum skl_kind kinds[] = {SKL_E_INVALID,  SKL_E_FORBIDDEN, SKL_E_NOTFOUND,
-                                          SKL_E_CONFLICT, SKL_E_TOOBIG,    SKL_E_UNSUPPORTED};
-    char *message SKL_AUTO_STR = skl_tlv_find_dup(f->payload, SKL_TAG_MESSAGE);
-    enum skl_kind kind = SKL_E_INTERNAL;
-
-    *code = (int)(skl_tlv_find_num(f->payload, SKL_TAG_CODE, 500) & 0x3ff);
-    for (size_t i = 0; i < SKL_ARRAY_LEN(kinds); i++)
-        if (skl_kind_status(kinds[i]) == *code)
-            kind = kinds[i];
-    skl_fail(ret, kind, "%s", message ? message : "the agent gave no reason");
+    if (r->id == 0) {
+        r->canceled = true; /* its deferred call frees it */
+        return;
+    }
+    session_send(r->s, SKL_FRAME_CLOSE, r->id, skl_str_n("", 0));
+    session_stream_over(r);
+    free(r);
 }
 
-/* -- the main process */
-
-static void add_all(struct skl_buf *b, enum skl_tag tag, char *const *v)
+void session_stream_violation(struct session_stream *r, const char *what)
 {
-    for (; v && *v; v++)
-        skl_tlv_strz(b, tag, *v);
+    struct skl_session *s = r->s;
+    struct skl_error err;
+
+    skl_fail(&err, SKL_E_PROTOCOL, "the agent broke the protocol: %s", what);
+    session_send(s, SKL_FRAME_CLOSE, r->id, skl_str_n("", 0));
+    session_stream_over(r);
+    session_violation(s, what);
+    r->ops->on_lost(r, &err);
 }
 
-void skl_process_spec_write(const struct skl_process_spec *spec, struct skl_buf *b)
+void session_stream_send(struct session_stream *r, uint8_t type, struct skl_str payload)
 {
-    add_all(b, SKL_TAG_ARG, spec->argv);
-    add_all(b, SKL_TAG_ENV, spec->env);
-    skl_tlv_strz(b, SKL_TAG_CWD, spec->cwd);
-    skl_tlv_strz(b, SKL_TAG_USER, spec->user);
-    skl_tlv_u64(b, SKL_TAG_TTY, spec->tty);
-    skl_tlv_u64(b, SKL_TAG_STDIN_OPEN, spec->stdin_open);
-    skl_tlv_u64(b, SKL_TAG_PRIVILEGED, spec->privileged);
-    skl_tlv_u64(b, SKL_TAG_ROWS, spec->rows);
-    skl_tlv_u64(b, SKL_TAG_COLS, spec->cols);
-    add_all(b, SKL_TAG_GROUP_ADD, spec->group_add);
-    add_all(b, SKL_TAG_ULIMIT, spec->ulimits);
+    if (r->id)
+        session_send(r->s, type, r->id, payload);
 }
 
-void skl_session_start(struct skl_session *s, unsigned run, const struct skl_process_spec *spec)
+size_t session_stream_credit(const struct session_stream *r)
 {
-    SKL_AUTO_BUF struct skl_buf b = {0};
-
-    skl_buf_init(&b, 16 * SKL_MIB);
-    skl_tlv_u64(&b, SKL_TAG_RUN, run);
-    skl_process_spec_write(spec, &b);
-    skl_tlv_strz(&b, SKL_TAG_HOSTNAME, spec->hostname);
-    add_all(&b, SKL_TAG_HOSTS, spec->hosts);
-    skl_tlv_u64(&b, SKL_TAG_WARM_SECONDS, spec->warm_seconds);
-    skl_tlv_u64(&b, SKL_TAG_INIT, spec->init);
-    skl_link_forget(s->link, SKL_STREAM_MAIN); /* stdin's account begins anew */
-    skl_link_send(s->link, SKL_FRAME_START, SKL_STREAM_MAIN, skl_buf_str(&b));
+    return r->id ? session_credit(r->s, r->id) : 0;
 }
 
-void skl_session_ack(struct skl_session *s, uint64_t offset)
+void session_stream_consumed(struct session_stream *r, size_t n)
 {
-    skl_link_ack_main(s->link, offset);
-}
-
-size_t skl_session_stdin_credit(const struct skl_session *s)
-{
-    size_t n = skl_link_credit(s->link, SKL_STREAM_MAIN);
-
-    return n < SKL_FRAME_MAX_PAYLOAD ? n : SKL_FRAME_MAX_PAYLOAD;
-}
-
-void skl_session_stdin(struct skl_session *s, struct skl_str data)
-{
-    skl_link_send(s->link, SKL_FRAME_STDIN, SKL_STREAM_MAIN, data);
-}
-
-void skl_session_stdin_end(struct skl_session *s)
-{
-    skl_link_send(s->link, SKL_FRAME_END, SKL_STREAM_MAIN, skl_str_n("", 0));
-}
-
-static void send_number(struct skl_session *s, uint8_t type, uint32_t stream, enum skl_tag tag,
-                        uint64_t value)
-{
-    SKL_AUTO_BUF struct skl_buf b = {0};
-
-    skl_buf_init(&b, 64);
-    skl_tlv_u64(&b, tag, value);
-    skl_link_send(s->link, type, stream, skl_buf_str(&b));
-}
-
-void skl_session_signal(struct skl_session *s, int signo)
-{
-    send_number(s, SKL_FRAME_SIGNAL, SKL_STREAM_MAIN, SKL_TAG_SIGNAL_NO, (uint64_t)signo);
-}
-
-void skl_session_pause(struct skl_session *s, bool on)
-{
-    send_number(s, SKL_FRAME_PAUSE, SKL_STREAM_MAIN, SKL_TAG_CODE, on);
-}
-
-void skl_session_resize(struct skl_session *s, unsigned rows, unsigned cols)
-{
-    SKL_AUTO_BUF struct skl_buf b = {0};
-
-    skl_buf_init(&b, 64);
-    skl_tlv_u64(&b, SKL_TAG_ROWS, rows);
-    skl_tlv_u64(&b, SKL_TAG_COLS, cols);
-    skl_link_send(s->link, SKL_FRAME_RESIZE, SKL_STREAM_MAIN, skl_buf_str(&b));
-}
-
-void skl_session_shutdown(struct skl_session *s)
-{
-    skl_link_send(s->link, SKL_FRAME_SHUTDOWN, SKL_STREAM_CONTROL, skl_str_n("", 0));
-}
-
-void skl_session_reconnect(struct skl_session *s)
-{
-    skl_link_disconnect(s->link);
+    if (!r->id)
+        return;
+    SKL_ASSERT(n <= r->unconsumed);
+    r->unconsumed -= n;
+    skl_link_consumed(r->s->link, r->id, n);
 }

@@ -4,7 +4,9 @@
  *         lost connections (is_up says whether there is one now).
  * Thread  loop thread
  * Rules   request callbacks run exactly once, also when the session ends (error UNAVAILABLE); they
- *         never run before the request call returns
+ *         never run before the request call returns. on_exit comes once per run. An agent that breaks the
+ *         protocol loses its connection, and the request concerned ends with PROTOCOL.
+ * Limits  SKL_AGENT_MAX_STREAMS requests at a time; a request is at most SKL_WS_MAX_MESSAGE (TOOBIG)
  */
 #ifndef SKL_AGENT_SESSION_H
 #define SKL_AGENT_SESSION_H
@@ -83,7 +85,7 @@ void skl_session_resize(struct skl_session *s, unsigned rows, unsigned cols);
 void skl_session_shutdown(struct skl_session *s);
 /* Cuts the connection; the agent comes again and resends what was not confirmed. */
 void skl_session_reconnect(struct skl_session *s);
-/* The agent confirmed nothing more is coming: forget the session (on_gone follows). */
+/* Nothing more is wanted of this instance: its requests end and on_gone runs, before this returns. */
 void skl_session_close(struct skl_session *s);
 
 /* -- execs */
@@ -105,8 +107,8 @@ void skl_agent_exec_stdin_end(struct skl_agent_exec *x);
 void skl_agent_exec_consumed(struct skl_agent_exec *x, size_t n);
 void skl_agent_exec_resize(struct skl_agent_exec *x, unsigned rows, unsigned cols);
 void skl_agent_exec_signal(struct skl_agent_exec *x, int signo);
-void skl_agent_exec_abandon(
-    struct skl_agent_exec *x); /* no more output wanted; on_end still comes */
+/* No more output is wanted: it is dropped, stdin ends, and on_end still brings the exit code. */
+void skl_agent_exec_abandon(struct skl_agent_exec *x);
 
 /* -- archives and small questions */
 struct skl_path_stat {
