@@ -10,6 +10,9 @@ int skl_aca_connect(struct skl_aca *aca, struct skl_error *err)
 {
     const struct skl_aca_config *c = aca->config;
     const struct skl_azure_settings settings = {
+        /* A run makes a dozen calls and the first that fails for good fails it: with one call in five failing,
+         * five attempts each would still lose one run in two hundred. */
+        .rest = {.max_retries = 8},
         .endpoint_url = skl_str_empty(c->endpoint_url) ? NULL : c->endpoint_url,
         .workspace = skl_str_empty(c->log_analytics_workspace) ? NULL : c->log_analytics_workspace,
         .auth =

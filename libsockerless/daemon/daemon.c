@@ -36,7 +36,7 @@ struct daemon {
     struct skl_listener *listeners[MAX_LISTENERS + 1];
     size_t n_listeners;
     uv_signal_t term, intr;
-    unsigned closing_parts;
+    unsigned closing_servers;
     bool closing;
 };
 
@@ -249,12 +249,20 @@ static void make_servers(struct daemon *d)
 
 /* -- the way down */
 
-static void part_closed(void *arg)
+static void engine_closed(void *arg)
 {
     struct daemon *d = arg;
 
-    if (--d->closing_parts == 0)
-        uv_stop(&d->loop);
+    uv_stop(&d->loop);
+}
+
+/* Clients' requests use the engine to their last moment. */
+static void server_closed(void *arg)
+{
+    struct daemon *d = arg;
+
+    if (--d->closing_servers == 0)
+        skl_engine_close(d->engine, engine_closed, d);
 }
 
 static void on_signal(uv_signal_t *handle, int signo)
@@ -268,10 +276,10 @@ static void on_signal(uv_signal_t *handle, int signo)
     skl_notify(getenv("NOTIFY_SOCKET"), "STOPPING=1");
     for (size_t i = 0; i < d->n_listeners; i++)
         skl_listener_close(d->listeners[i]);
-    d->closing_parts = 3;
-    skl_http_server_close(d->api, CLOSE_GRACE_MS, part_closed, d);
-    skl_http_server_close(d->agents, CLOSE_GRACE_MS, part_closed, d);
-    skl_engine_close(d->engine, part_closed, d);
+    skl_engine_stop(d->engine);
+    d->closing_servers = 2;
+    skl_http_server_close(d->api, CLOSE_GRACE_MS, server_closed, d);
+    skl_http_server_close(d->agents, CLOSE_GRACE_MS, server_closed, d);
 }
 
 /* -- the way up */

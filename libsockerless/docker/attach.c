@@ -12,6 +12,7 @@
 #include "docker/routes.h"
 
 struct attach {
+    struct skl_hijacked hijacked;
     struct skl_engine *e;
     char id[65];
     struct skl_stream *stream;
@@ -44,6 +45,7 @@ static void stop_waiting(struct attach *a)
 /* The stream is closed or being closed by the caller. */
 static void attach_free(struct attach *a)
 {
+    skl_list_remove(&a->hijacked.in_engine);
     stop_waiting(a);
     skl_spool_reader_close(&a->reader);
     skl_buf_fini(&a->pending);
@@ -183,6 +185,12 @@ static void on_gone(void *arg, const struct skl_error *why)
     skl_stream_close(s);
 }
 
+/* The daemon goes down; the container keeps its stdin. */
+static void end_hijacked(struct skl_hijacked *h)
+{
+    finish(SKL_CONTAINER_OF(h, struct attach, hijacked));
+}
+
 /* -- beginning */
 
 static int check_state(const struct skl_request *r, const struct skl_container *c,
@@ -219,6 +227,7 @@ static void begin(struct skl_request *r, struct skl_container *c, const struct s
     a->detach = *detach;
     skl_buf_init(&a->pending, 2 * SKL_READ_CHUNK + SKL_DETACH_MAX);
     a->stream = skl_hijack(r, a->tty, false);
+    skl_hijacked_add(a->e, &a->hijacked, end_hijacked);
     skl_stream_set_keepalive(a->stream, 30);
     skl_stream_set_events(a->stream, &stream_events, a);
     if (!logs && !stream) {

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "docker/hijack.h"
 #include "docker/lifecycle_internal.h"
 #include "registry/registry.h"
 
@@ -29,6 +30,7 @@ int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
     int rc;
 
     e->loop = loop;
+    skl_list_init(&e->hijacked);
     e->settings = *settings;
     e->backend = backend;
     e->backend_ctx = backend_ctx;
@@ -78,6 +80,7 @@ static void workers_closed(void *arg)
     struct skl_engine *e = c->e;
 
     skl_runtime_close(e->runtime);
+    skl_lifecycle_free(e->lifecycle);
     skl_registry_free(e->registry);
     skl_rest_free(e->rest);
     skl_store_close(e->store);
@@ -86,12 +89,20 @@ static void workers_closed(void *arg)
     free(c);
 }
 
+void skl_engine_stop(struct skl_engine *e)
+{
+    if (e->closing)
+        return;
+    e->closing = true;
+    skl_lifecycle_close(e->lifecycle); /* running calls see that they are cancelled */
+    skl_hijacked_end_all(e);
+}
+
 void skl_engine_close(struct skl_engine *e, skl_timer_cb *on_closed, void *arg)
 {
     struct closing *c = skl_new0(struct closing);
 
     *c = (struct closing){e, on_closed, arg};
-    e->closing = true;
-    skl_lifecycle_close(e->lifecycle); /* running calls see that they are cancelled */
+    skl_engine_stop(e);
     skl_workers_close(e->workers, workers_closed, c);
 }

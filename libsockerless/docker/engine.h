@@ -16,7 +16,7 @@ struct skl_engine_settings {
     bool fetch_image_config;     /* SOCKERLESS_FETCH_IMAGE_CONFIG */
     const char *registry_mirror; /* SOCKERLESS_REGISTRY_MIRROR; NULL: none */
     char *const *insecure_registries;
-    const char *agent_token;       /* one for all containers; NULL or "": one per run */
+    const char *agent_token; /* one for all containers; NULL or "": one per run */
     unsigned warm_seconds;
     int64_t agent_grace_ms;
     unsigned max_workers;
@@ -34,6 +34,7 @@ struct skl_engine {
     struct skl_engine_settings settings;
     int64_t started_ns;
     struct skl_lifecycle *lifecycle;
+    struct skl_list hijacked; /* docker/hijack.h */
     bool closing;
 };
 
@@ -41,7 +42,11 @@ struct skl_engine {
 int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
                     const struct skl_backend *backend, void *backend_ctx, struct skl_engine **ret,
                     struct skl_error *err);
-/* Workloads go on running. on_closed when workers are done and everything is on disk. */
+/* First step of the way down: operations that clients wait for fail with UNAVAILABLE, connections that were
+ * taken over end. What still asks is answered; workloads go on running. */
+void skl_engine_stop(struct skl_engine *e);
+/* Last step, when no client and no listener is left; stops if that was not done. on_closed when workers
+ * are done and everything is on disk. */
 void skl_engine_close(struct skl_engine *e, skl_timer_cb *on_closed, void *arg);
 
 /* The Docker API: the handler of the Docker listener's HTTP server (arg = engine). docker/router.c */

@@ -14,6 +14,7 @@
 #include "docker/routes.h"
 
 struct live {
+    struct skl_hijacked hijacked; /* while there is a stream */
     struct skl_engine *e;
     struct skl_exec *x;
     struct skl_agent_exec *process; /* NULL: over */
@@ -27,6 +28,7 @@ struct live {
 
 static void live_free(struct live *v)
 {
+    skl_list_remove(&v->hijacked.in_engine);
     v->x->live = NULL;
     if (v->x->dropped)
         skl_exec_free(v->x); /* the container was removed meanwhile */
@@ -94,6 +96,7 @@ static void on_stdin_credit(void *arg)
 
 static void let_go(struct live *v)
 {
+    skl_list_remove(&v->hijacked.in_engine);
     v->stream = NULL;
     v->unconsumed = 0;
     skl_buf_reset(&v->pending);
@@ -158,6 +161,17 @@ static void on_client_gone(void *arg, const struct skl_error *why)
 
     let_go(v);
     skl_stream_close(s);
+}
+
+/* The daemon goes down: the process keeps its stdin, and its record waits for the exit code. */
+static void end_hijacked(struct skl_hijacked *h)
+{
+    struct live *v = SKL_CONTAINER_OF(h, struct live, hijacked);
+    struct skl_stream *s = v->stream;
+
+    skl_list_remove(&h->in_engine);
+    v->stream = NULL;
+    skl_stream_close_gracefully(s, SKL_HIJACK_CLOSE_MS);
 }
 
 /* -- the process */
@@ -318,6 +332,7 @@ static void start(struct skl_request *r, struct skl_exec *x, struct skl_containe
         v->detached = skl_request_ref(r);
     } else {
         v->stream = skl_hijack(r, x->tty, true);
+        skl_hijacked_add(v->e, &v->hijacked, end_hijacked);
         skl_stream_set_keepalive(v->stream, 30);
         skl_stream_set_events(v->stream, &stream_events, v);
         skl_stream_read_start(v->stream);

@@ -4,6 +4,24 @@
 
 #include "base/limits.h"
 
+void skl_hijacked_add(struct skl_engine *e, struct skl_hijacked *h,
+                      void (*end)(struct skl_hijacked *h))
+{
+    h->end = end;
+    skl_list_push(&e->hijacked, &h->in_engine);
+}
+
+void skl_hijacked_end_all(struct skl_engine *e)
+{
+    struct skl_list *it, *tmp;
+
+    skl_list_foreach_safe (it, tmp, &e->hijacked) {
+        struct skl_hijacked *h = SKL_LIST_ENTRY(it, struct skl_hijacked, in_engine);
+
+        h->end(h);
+    }
+}
+
 struct skl_stream *skl_hijack(struct skl_request *r, bool tty, bool with_api_headers)
 {
     bool upgrade = skl_http_has_upgrade(r->http);

@@ -13,6 +13,16 @@
 
 #define SKL_HIJACK_CLOSE_MS 10000 /* for a client that does not read its last bytes */
 
+/* What holds a taken-over connection: such connections belong to no server, so the engine knows them, to end
+ * them when it goes down. */
+struct skl_hijacked {
+    struct skl_list in_engine;
+    void (*end)(struct skl_hijacked *h); /* closes the connection; h leaves the list */
+};
+void skl_hijacked_add(struct skl_engine *e, struct skl_hijacked *h,
+                      void (*end)(struct skl_hijacked *h));
+void skl_hijacked_end_all(struct skl_engine *e);
+
 struct skl_stream *skl_hijack(struct skl_request *r, bool tty, bool with_api_headers);
 /* For failures of attach: an Engine has taken the connection over by then and sends plain text. */
 void skl_hijack_refuse(struct skl_request *r, const struct skl_error *err);

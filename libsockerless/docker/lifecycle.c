@@ -87,14 +87,19 @@ void skl_flow_drop(struct skl_flow *f)
     flow_free(f);
 }
 
-void skl_lifecycle_close(struct skl_lifecycle *l)
+static void fail_shutting_down(struct skl_error *err)
+{
+    skl_fail(err, SKL_E_UNAVAILABLE, "the daemon is shutting down");
+}
+
+/* A run's record says how far it came, and recovery goes on from there: the steps themselves are forgotten. */
+static void drop_flows(struct skl_lifecycle *l)
 {
     struct skl_error err;
     struct skl_flow *f;
     size_t i = 0;
 
-    l->closing = true;
-    skl_fail(&err, SKL_E_UNAVAILABLE, "the daemon is shutting down");
+    fail_shutting_down(&err);
     while ((f = skl_map_next(&l->flows, &i, NULL))) {
         struct skl_list *it, *tmp;
 
@@ -106,7 +111,19 @@ void skl_lifecycle_close(struct skl_lifecycle *l)
             op_free(op);
         }
         flow_free(f);
+        i = 0; /* the map has changed */
     }
+}
+
+void skl_lifecycle_close(struct skl_lifecycle *l)
+{
+    l->closing = true;
+    drop_flows(l);
+}
+
+void skl_lifecycle_free(struct skl_lifecycle *l)
+{
+    drop_flows(l);
     skl_map_fini(&l->flows);
     free(l);
 }
@@ -128,10 +145,17 @@ static void begin_next(void *arg)
     struct skl_flow *f = arg;
     struct skl_op *op = skl_flow_current(f);
 
-    SKL_ASSERT(op); /* scheduled only when there is one */
+    SKL_ASSERT(op);     /* scheduled only when there is one */
     f->deadline = NULL; /* it was the timer that brought us here */
     f->kill_sent = false;
     f->stopped_by_platform = false;
+    if (f->l->closing) {
+        struct skl_error err;
+
+        fail_shutting_down(&err);
+        skl_flow_finish(f, &err);
+        return;
+    }
     begin[op->kind](f);
 }
 

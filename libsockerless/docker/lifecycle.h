@@ -17,7 +17,9 @@ struct skl_lifecycle;
 typedef void skl_lifecycle_cb(void *arg, const struct skl_error *err);
 
 struct skl_lifecycle *skl_lifecycle_new(struct skl_engine *e);
+/* All operations fail now, and every later one as soon as it is asked for. */
 void skl_lifecycle_close(struct skl_lifecycle *l);
+void skl_lifecycle_free(struct skl_lifecycle *l); /* when nothing can ask any more */
 /* After a restart of the daemon: wait for agents, ask the cloud, continue what was begun. */
 void skl_lifecycle_recover(struct skl_lifecycle *l);
 

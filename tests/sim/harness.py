@@ -8,6 +8,7 @@ Everything listens on loopback or a unix socket, is ended by pid and waited for 
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -37,14 +38,22 @@ def await_true(what, condition, seconds=30):
         time.sleep(0.02)
 
 
+SANITIZER = re.compile("ERROR: (Address|Leak)Sanitizer|runtime error:")
+
+
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
         super().__init__("localhost")
         self.unix_path = path
 
     def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(self.unix_path)
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.connect(self.unix_path)
+        except OSError:
+            sock.close()
+            raise
+        self.sock = sock
 
 
 class Stack:
@@ -73,7 +82,10 @@ class Stack:
         return process
 
     def log(self, name):
-        with open(os.path.join(self.dir, name + ".log"), errors="replace") as f:
+        path = os.path.join(self.dir, name + ".log")
+        if not os.path.exists(path):
+            return ""
+        with open(path, errors="replace") as f:
             return f.read()
 
     def _registry(self):
@@ -86,7 +98,8 @@ class Stack:
 
         def answers():
             try:
-                return urllib.request.urlopen(f"http://{self.registry}/v2/", timeout=2).status == 200
+                with urllib.request.urlopen(f"http://{self.registry}/v2/", timeout=2) as answer:
+                    return answer.status == 200
             except OSError:
                 return False
         await_true("registry", answers)
@@ -123,19 +136,29 @@ class Stack:
     def ping(self):
         if self.backend.poll() is not None:
             raise AssertionError("the backend ended:\n" + self.log("backend")[-3000:])
+        c = UnixConnection(self.socket)
         try:
-            c = UnixConnection(self.socket)
             c.request("GET", "/_ping")
             return c.getresponse().status == 200
         except OSError:
             return False
+        finally:
+            c.close()
+
+    def stop_backend(self, signo=signal.SIGTERM, seconds=60):
+        """The backend's exit status after the signal."""
+        self.backend.send_signal(signo)
+        return self.backend.wait(seconds)
 
     def api(self, method, path, body=None):
         c = UnixConnection(self.socket)
         data = json.dumps(body) if body is not None else None
-        c.request(method, path, data, {"Content-Type": "application/json"} if data else {})
-        r = c.getresponse()
-        text = r.read()
+        try:
+            c.request(method, path, data, {"Content-Type": "application/json"} if data else {})
+            r = c.getresponse()
+            text = r.read()
+        finally:
+            c.close()
         return r.status, json.loads(text) if text.strip().startswith((b"{", b"[")) else text
 
     def env(self):
@@ -153,10 +176,12 @@ class Stack:
         return subprocess.Popen(["docker", *args], env=self.env(), **kw)
 
     def sim_state(self):
-        return json.load(urllib.request.urlopen(self.sim + "/simulator/state", timeout=10))
+        with urllib.request.urlopen(self.sim + "/simulator/state", timeout=10) as answer:
+            return json.load(answer)
 
     def faults(self, spec):
-        urllib.request.urlopen(urllib.request.Request(self.sim + "/simulator/fault", spec.encode(), method="POST"), timeout=10)
+        with urllib.request.urlopen(urllib.request.Request(self.sim + "/simulator/fault", spec.encode(), method="POST"), timeout=10):
+            pass
 
     def peak_rss_mb(self):
         with open(f"/proc/{self.backend.pid}/status") as f:
@@ -174,8 +199,7 @@ class Stack:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
-        self.sanitizer = "ERROR: AddressSanitizer" in self.log("backend") or "runtime error:" in self.log("backend")
-        report = self.log("backend")[-4000:] if self.sanitizer else ""
+        report = next((log[-6000:] for log in map(self.log, ("backend", "sim")) if SANITIZER.search(log)), "")
         shutil.rmtree(self.dir, ignore_errors=True)
         if report:
             raise AssertionError("a sanitizer spoke:\n" + report)
