@@ -2,7 +2,7 @@
 # Installs the Debian packages that are missing. Quiet and quick when nothing is.
 set -eu
 packages="build-essential meson ninja-build pkg-config libuv1-dev node-llhttp libcurl4-openssl-dev
- libcjson-dev libmbedtls-dev libsqlite3-dev libarchive-dev libcivetweb-dev check
+ zlib1g-dev libbz2-dev liblzma-dev libzstd-dev libcjson-dev libmbedtls-dev libsqlite3-dev libarchive-dev libcivetweb-dev check
  runc skopeo umoci docker-registry busybox-static curl python3"
 missing=
 for p in $packages; do
