@@ -7,7 +7,7 @@
 
 #define POLL_MS            2000 /* as the documents say */
 #define POLL_SIMULATOR_MS  500
-#define POLL_WITH_AGENT_MS 15000 /* the agent tells what happens; this is the backstop */
+#define POLL_WITH_AGENT_MS 60000 /* the agent tells what happens; this is the backstop */
 
 static enum skl_aca_agent agent_mode(const struct skl_aca_config *c)
 {

@@ -117,6 +117,8 @@ char *skl_buf_detach(struct skl_buf *b)
 {
     char *p = b->p == empty ? skl_strdup("") : b->p;
 
+    if (b->cap - b->n > 64 && b->p != empty)
+        p = skl_realloc(p, b->n + 1, 1); /* what is detached is kept for long */
     b->p = empty;
     b->n = b->cap = 0;
     b->failed = false;

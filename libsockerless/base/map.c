@@ -34,7 +34,7 @@ static uint64_t mix(uint64_t h)
     return h ^ (h >> 32);
 }
 
-static uint64_t hash_of(struct skl_str key)
+uint64_t skl_hash(struct skl_str key)
 {
     uint64_t h = seed() ^ (key.n * UINT64_C(0x9e3779b97f4a7c15));
 
@@ -105,7 +105,7 @@ void *skl_map_get(const struct skl_map *m, struct skl_str key)
 
     if (m->n == 0)
         return NULL;
-    slot = probe(m, key, hash_of(key));
+    slot = probe(m, key, skl_hash(key));
     return slot->key ? slot->value : NULL;
 }
 
@@ -116,7 +116,7 @@ void *skl_map_getz(const struct skl_map *m, const char *key)
 
 void *skl_map_set(struct skl_map *m, struct skl_str key, void *value)
 {
-    uint64_t hash = hash_of(key);
+    uint64_t hash = skl_hash(key);
     struct skl_map_slot *slot;
     void *before;
 
@@ -142,7 +142,7 @@ void *skl_map_remove(struct skl_map *m, struct skl_str key)
 
     if (m->n == 0)
         return NULL;
-    slot = probe(m, key, hash_of(key));
+    slot = probe(m, key, skl_hash(key));
     if (!slot->key)
         return NULL;
     value = slot->value;

@@ -13,6 +13,8 @@
 
 #include "base/str.h"
 
+uint64_t skl_hash(struct skl_str key); /* seeded per process */
+
 struct skl_map_slot {
     char *key;
     size_t key_n;

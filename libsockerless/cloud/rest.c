@@ -25,10 +25,9 @@ struct skl_rest {
     struct skl_transfer_pool *pool;
 };
 
-int skl_rest_new(const struct skl_rest_settings *s, struct skl_rest **ret, struct skl_error *err)
+struct skl_rest *skl_rest_new(const struct skl_rest_settings *s)
 {
-    SKL_AUTO(rest) r = skl_new0(struct skl_rest);
-    int rc;
+    struct skl_rest *r = skl_new0(struct skl_rest);
 
     if (s)
         r->s = *s;
@@ -38,11 +37,8 @@ int skl_rest_new(const struct skl_rest_settings *s, struct skl_rest **ret, struc
         r->s.max_retries = 4;
     if (!r->s.connect_timeout_ms)
         r->s.connect_timeout_ms = 15000;
-    rc = skl_transfer_pool_new(&r->pool, err);
-    if (rc < 0)
-        return rc;
-    *ret = skl_take(&r);
-    return 0;
+    r->pool = skl_transfer_pool_new();
+    return r;
 }
 
 void skl_rest_free(struct skl_rest *r)

@@ -73,7 +73,7 @@ struct skl_rest_response {
 };
 
 struct skl_rest;
-int skl_rest_new(const struct skl_rest_settings *s, struct skl_rest **ret, struct skl_error *err);
+struct skl_rest *skl_rest_new(const struct skl_rest_settings *s); /* NULL: all defaults */
 void skl_rest_free(struct skl_rest *r); /* no call may be running */
 SKL_DEFINE_AUTO(rest);
 

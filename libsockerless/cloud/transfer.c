@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 
-#define MAX_IDLE           64
+#define MAX_IDLE           32
 #define MAX_HEADERS        (64 * SKL_KIB)
 #define DEFAULT_ATTEMPT_MS 100000
 
@@ -67,26 +67,28 @@ static void share_unlock(CURL *h SKL_UNUSED, curl_lock_data data, void *arg)
     (void)pthread_mutex_unlock(&p->share_locks[data]);
 }
 
-int skl_transfer_pool_new(struct skl_transfer_pool **ret, struct skl_error *err)
+struct skl_transfer_pool *skl_transfer_pool_new(void)
 {
     struct skl_transfer_pool *p = skl_new0(struct skl_transfer_pool);
 
-    (void)pthread_once(&curl_once, init_curl);
     (void)pthread_mutex_init(&p->idle_lock, NULL);
     for (size_t i = 0; i < SKL_ARRAY_LEN(p->share_locks); i++)
         (void)pthread_mutex_init(&p->share_locks[i], NULL);
+    return p;
+}
+
+/* With the first call: a daemon that nobody has asked anything does not hold libcurl's 2 MB. */
+static void make_share(struct skl_transfer_pool *p)
+{
+    (void)pthread_once(&curl_once, init_curl);
     p->share = curl_share_init();
-    if (!p->share) {
-        skl_transfer_pool_free(p);
-        return skl_fail(err, SKL_E_INTERNAL, "libcurl cannot be set up");
-    }
+    if (!p->share)
+        return;
     (void)curl_share_setopt(p->share, CURLSHOPT_LOCKFUNC, share_lock);
     (void)curl_share_setopt(p->share, CURLSHOPT_UNLOCKFUNC, share_unlock);
     (void)curl_share_setopt(p->share, CURLSHOPT_USERDATA, p);
     (void)curl_share_setopt(p->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
     (void)curl_share_setopt(p->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
-    *ret = p;
-    return 0;
 }
 
 static void handle_free(struct handle *h)
@@ -123,6 +125,8 @@ static struct handle *take_handle(struct skl_transfer_pool *p)
     struct handle *h;
 
     (void)pthread_mutex_lock(&p->idle_lock);
+    if (!p->share)
+        make_share(p);
     h = p->idle;
     if (h) {
         p->idle = h->next;
@@ -134,7 +138,7 @@ static struct handle *take_handle(struct skl_transfer_pool *p)
     h = skl_new0(struct handle);
     h->easy = curl_easy_init();
     h->multi = curl_multi_init();
-    if (!h->easy || !h->multi) {
+    if (!h->easy || !h->multi || !p->share) {
         handle_free(h);
         return NULL;
     }

@@ -11,7 +11,7 @@
 #include "cloud/rest.h"
 
 struct skl_transfer_pool;
-int skl_transfer_pool_new(struct skl_transfer_pool **ret, struct skl_error *err);
+struct skl_transfer_pool *skl_transfer_pool_new(void);
 void skl_transfer_pool_free(struct skl_transfer_pool *p);
 
 /* How an exchange without an answer ended; an answer is SKL_TRANSFER_ANSWER. */

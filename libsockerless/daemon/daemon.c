@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -16,6 +17,7 @@
 #include "base/log.h"
 #include "daemon/notify.h"
 #include "daemon/settings.h"
+#include "daemon/startup_pages.h"
 #include "driver/workload.h"
 
 #define DEFAULT_HOST     "unix:///run/sockerless/docker.sock"
@@ -355,6 +357,7 @@ static int run(struct daemon *d)
     (void)skl_log_level_parse(d->settings.log_level, &level); /* checked by its row */
     skl_log_setup(level, skl_streq(d->settings.log_format, "json"), STDERR_FILENO);
     signal(SIGPIPE, SIG_IGN);
+    mallopt(M_ARENA_MAX, 2); /* worker threads wait for clouds, not for each other's heap */
     raise_descriptor_limit();
     uv_loop_init(&d->loop);
     if (start(d, &err) < 0) {
@@ -366,6 +369,7 @@ static int run(struct daemon *d)
     d->term.data = d->intr.data = d;
     uv_signal_start(&d->term, on_signal, SIGTERM);
     uv_signal_start(&d->intr, on_signal, SIGINT);
+    skl_startup_pages_release();
     skl_notify(getenv("NOTIFY_SOCKET"), "READY=1");
     skl_info("daemon", "ready", "version", SKL_VERSION, "backend", d->backend.name, NULL);
     uv_run(&d->loop, UV_RUN_DEFAULT);

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/json_read.h"
 #include "base/limits.h"
+#include "base/shared_text.h"
 #include "docker/container_render.h"
 #include "docker/create_internal.h"
 #include "docker/image_names.h"
@@ -147,7 +148,7 @@ static int add(struct skl_create *x, struct skl_container **ret, struct skl_erro
     }
     skl_create_connect(x);
     c->spec.config_json = skl_render_text(x->config);
-    c->spec.host_config_json = skl_render_text(x->host);
+    c->spec.host_config_json = skl_text_share(skl_render_text(x->host));
     x->c = NULL;
     rc = skl_container_add(x->engine->store, c, err);
     if (rc < 0) {

@@ -16,9 +16,9 @@ static int open_registry(struct skl_engine *e, struct skl_error *err)
         .mirror = e->settings.registry_mirror,
         .insecure = (const char *const *)e->settings.insecure_registries,
     };
-    int rc = skl_rest_new(&(struct skl_rest_settings){0}, &e->rest, err);
 
-    return rc < 0 ? rc : skl_registry_new(&settings, e->rest, &e->registry, err);
+    e->rest = skl_rest_new(NULL);
+    return skl_registry_new(&settings, e->rest, &e->registry, err);
 }
 
 int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,

@@ -62,6 +62,8 @@ static void flow_free(struct skl_flow *f)
         job->flow = NULL;
         atomic_store(&job->call.canceled, true);
         skl_list_remove(&job->in_flow);
+        if (job->kind == SKL_JOB_STATUS)
+            f->l->status_calls--;
     }
     skl_map_remove(&f->l->flows, skl_str(f->c->id));
     free(f->failure);

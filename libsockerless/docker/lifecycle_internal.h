@@ -88,7 +88,8 @@ struct skl_flow {
 
 struct skl_lifecycle {
     struct skl_engine *e;
-    struct skl_map flows; /* by container id */
+    struct skl_map flows;  /* by container id */
+    unsigned status_calls; /* under way */
     bool closing;
 };
 

@@ -2,6 +2,9 @@
 #include "base/log.h"
 #include "docker/lifecycle_internal.h"
 
+/* Asking is never urgent: a cloud counts the calls, and thousands of containers must not take the workers
+ * from a start. Who finds no room asks a pace later. */
+#define MAX_STATUS_CALLS 16
 #define RESTART_FIRST_MS 100
 #define RESTART_MAX_MS   60000
 #define RESTART_RESET_NS                                                                           \
@@ -53,6 +56,7 @@ static void live_status(struct skl_flow *f, const struct skl_job *job)
 static void answered(struct skl_flow *f, struct skl_job *job)
 {
     f->poll_in_flight = false;
+    f->l->status_calls--;
     if (!f->poll)
         return; /* unwatched meanwhile */
     if (job->snapshot->run == f->c->run) {
@@ -74,7 +78,12 @@ static void ask(void *arg)
     f->poll = skl_timer_start(f->l->e->loop, INT32_MAX, ask, f);
     if (f->poll_in_flight)
         return;
+    if (f->l->status_calls >= MAX_STATUS_CALLS) {
+        arm(f);
+        return;
+    }
     f->poll_in_flight = true;
+    f->l->status_calls++;
     skl_flow_job(f, SKL_JOB_STATUS, answered);
 }
 

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/json_read.h"
 #include "base/limits.h"
+#include "base/shared_text.h"
 
 /* -- writing */
 
@@ -249,7 +250,7 @@ int skl_spec_decode(struct skl_str text, struct skl_container_spec *s, struct sk
     get_labels(o, "labels", &s->labels);
     get_mounts(o, s);
     s->config_json = get_str(o, "config");
-    s->host_config_json = get_str(o, "host_config");
+    s->host_config_json = skl_text_share(get_str(o, "host_config"));
     s->platform = get_str(o, "platform");
     return 0;
 }

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/shared_text.h"
 #include "store/store_internal.h"
 
 struct skl_container_full *skl_container_full(struct skl_container *c)
@@ -35,7 +36,7 @@ void skl_container_spec_fini(struct skl_container_spec *s)
 {
     char **const texts[] = {&s->image,       &s->image_id, &s->image_ref,       &s->cwd,
                             &s->user,        &s->hostname, &s->stop_signal,     &s->registry_auth,
-                            &s->config_json, &s->platform, &s->host_config_json};
+                            &s->config_json, &s->platform};
     char ***const vectors[] = {&s->argv, &s->env, &s->extra_hosts, &s->group_add, &s->ulimits};
 
     for (size_t i = 0; i < SKL_ARRAY_LEN(texts); i++)
@@ -54,6 +55,7 @@ void skl_container_spec_fini(struct skl_container_spec *s)
         free(m->request_json);
     }
     free(s->mounts);
+    skl_text_unref(s->host_config_json);
     skl_labels_fini(&s->labels);
     *s = (struct skl_container_spec){0};
 }

@@ -88,7 +88,7 @@ struct skl_container_spec {
     struct skl_mount *mounts;
     size_t n_mounts;
     char *config_json;      /* Config as inspect shows it */
-    char *host_config_json; /* HostConfig as inspect shows it */
+    const char *host_config_json; /* HostConfig as inspect shows it; base/shared_text.h */
     char *platform;         /* "linux" */
 };
 

@@ -209,7 +209,7 @@ int skl_db_open(const char *path, struct skl_db **ret, struct skl_error *err)
         sqlite3_busy_timeout(db->sqlite, 2000);
         rc = exec_sql(db,
                       "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-                      "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024;"
+                      "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -256;"
                       "PRAGMA journal_size_limit = 16777216; PRAGMA trusted_schema = OFF",
                       err);
     }

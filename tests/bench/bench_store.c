@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/shared_text.h"
 #include "spool/spool.h"
 #include "store/store.h"
 
@@ -40,7 +41,7 @@ static struct skl_container *typical(struct skl_store *s, unsigned i)
                                        "version", "image",   "working_dir", "depends_on",  "files"};
     struct skl_container *c = skl_container_new();
     struct skl_container_spec *p = &c->spec;
-    char text[256];
+    char text[256], *host;
 
     snprintf(text, sizeof(text), "project-service-%u", i);
     c->name = skl_strdup(text);
@@ -70,8 +71,9 @@ static struct skl_container *typical(struct skl_store *s, unsigned i)
                                       .rw = true};
     p->config_json = skl_alloc0(1, 1200); /* Config and HostConfig as inspect shows them */
     memset(p->config_json, 'x', 1199);
-    p->host_config_json = skl_alloc0(1, 1400);
-    memset(p->host_config_json, 'x', 1399);
+    host = skl_alloc0(1, 1400);
+    memset(host, 'x', 1399);
+    p->host_config_json = skl_text_share(host);
     return c;
 }
 

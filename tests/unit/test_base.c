@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/shared_text.h"
 
 /* -- str */
 
@@ -538,6 +539,28 @@ START_TEST(what_is_no_time_does_not_parse)
 }
 END_TEST
 
+START_TEST(equal_texts_are_held_once)
+{
+    const char *held[300];
+    char text[32];
+
+    ck_assert_ptr_null(skl_text_share(NULL));
+    for (int i = 0; i < 300; i++) {
+        snprintf(text, sizeof(text), "text %d", i % 100);
+        held[i] = skl_text_share(skl_strdup(text));
+        ck_assert_str_eq(held[i], text);
+        ck_assert_ptr_eq(held[i], held[i % 100]);
+    }
+    for (int i = 0; i < 200; i++)
+        skl_text_unref(held[i]);
+    for (int i = 200; i < 300; i++) {
+        snprintf(text, sizeof(text), "text %d", i % 100);
+        ck_assert_str_eq(held[i], text);
+        skl_text_unref(held[i]);
+    }
+}
+END_TEST
+
 START_TEST(clocks_go_forward)
 {
     int64_t a = skl_mono_ms(), w = skl_wall_ns();
@@ -580,6 +603,7 @@ int main(void)
     tcase_add_test(t, times_parse_with_any_zone_and_fraction);
     tcase_add_test(t, what_is_no_time_does_not_parse);
     tcase_add_test(t, clocks_go_forward);
+    tcase_add_test(t, equal_texts_are_held_once);
     suite_add_tcase(s, t);
     srunner_set_tap(sr, "-");
     srunner_run_all(sr, CK_SILENT);

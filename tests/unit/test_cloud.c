@@ -35,7 +35,7 @@ static void setup(void)
 
     memset(&metric, 0, sizeof(metric));
     server = stub_new();
-    ck_assert_int_eq(skl_rest_new(&s, &rest, NULL), 0);
+    rest = skl_rest_new(&s);
     (void)snprintf(url, sizeof(url), "%s/x?sig=hidden", stub_url(server));
 }
 
@@ -379,7 +379,7 @@ START_TEST(many_threads_share_one_client)
     int one;
 
     skl_rest_free(rest);
-    ck_assert_int_eq(skl_rest_new(NULL, &rest, NULL), 0);
+    rest = skl_rest_new(NULL);
     stub_rule(server, "GET", "/x", 0, 200, NULL, "ok");
     for (size_t i = 0; i < SKL_ARRAY_LEN(t); i++)
         (void)pthread_create(&t[i], NULL, many_calls, &one);

@@ -40,7 +40,7 @@ static void setup(void)
         .ref = {.host = host, .repository = "lib/app", .tag = "1"},
         .platform = {.os = "linux", .architecture = "amd64"},
     };
-    ck_assert_int_eq(skl_rest_new(&s, &rest, NULL), 0);
+    rest = skl_rest_new(&s);
     open_registry(NULL);
 }
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/shared_text.h"
 #include "store/store_internal.h"
 
 static struct fixture f;
@@ -71,7 +72,7 @@ static struct skl_container *full_container(void)
                                       .anonymous = true,
                                       .request_json = skl_strdup("{\"a\":1.50}")};
     s->config_json = skl_strdup("{\"Cmd\":[\"sh\"],\"N\":9007199254740993}");
-    s->host_config_json = skl_strdup("{}");
+    s->host_config_json = skl_text_share(skl_strdup("{}"));
     s->platform = skl_strdup("linux");
     return c;
 }
@@ -132,7 +133,7 @@ START_TEST(save_keeps_what_update_changed)
 
     c->spec.restart = SKL_RESTART_ALWAYS;
     c->spec.memory_bytes = 77;
-    skl_strset(&c->spec.host_config_json, "{\"Memory\":77}");
+    c->spec.host_config_json = skl_text_share(skl_strdup("{\"Memory\":77}"));
     ck_assert_int_eq(skl_container_save(f.s, c, &f.err), 0);
     store_reopen(&f);
     c = named(&f, "a");

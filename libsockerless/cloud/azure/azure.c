@@ -18,9 +18,8 @@ int skl_azure_new(const struct skl_azure_settings *s, struct skl_azure **ret, st
         if (!arm.poll_interval_ms)
             arm.poll_interval_ms = 200;
     }
-    rc = skl_rest_new(&s->rest, &a->rest, err);
-    if (rc == 0)
-        rc = skl_azure_credential_new(&auth, a->rest, &a->credential, err);
+    a->rest = skl_rest_new(&s->rest);
+    rc = skl_azure_credential_new(&auth, a->rest, &a->credential, err);
     if (rc == 0)
         rc = skl_arm_new(&arm, a->rest, a->credential, &a->arm, err);
     if (rc == 0 && !skl_str_empty(s->workspace))
