@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/encode.h"
 #include "base/limits.h"
+#include "docker/decompress.h"
 #include "docker/routes.h"
 
 /* The query's path, or NULL and answered. */
@@ -190,40 +191,97 @@ void skl_route_archive_get(struct skl_request *r)
 
 /* -- PUT */
 
+/* A few bytes of a compressed archive may be megabytes: it is unpacked in small steps, as the sink takes it. */
+#define UNPACK_STEP    256
+#define UNPACKED_ROOM  (2 * SKL_READ_CHUNK)
+#define UNPACKED_LIMIT (64 * SKL_MIB) /* one block of bzip2 can hold 46 MB */
+
 struct put {
     struct skl_request *r;
     struct skl_sink *sink;
     char *path;
-    struct skl_buf pending; /* beyond the credit */
-    bool paused, body_done;
+    struct skl_decompress *unpack;
+    struct skl_buf arrived; /* as it came */
+    struct skl_buf pending; /* unpacked, beyond the credit */
+    bool paused, body_done, unpack_ended;
 };
+
+static int put_unpacked(void *arg, struct skl_str data, struct skl_error *err)
+{
+    struct put *p = arg;
+
+    skl_buf_addstr(&p->pending, data);
+    return p->pending.failed ? skl_fail(err, SKL_E_INVALID, "the archive is packed too tightly")
+                             : 0;
+}
+
+static int put_step(struct put *p, struct skl_error *err)
+{
+    size_t n = p->arrived.n;
+    int rc;
+
+    if (n == 0) {
+        p->unpack_ended = true;
+        return skl_decompress_end(p->unpack, err);
+    }
+    if (!skl_streq(skl_decompress_format(p->unpack), "plain") && n > UNPACK_STEP)
+        n = UNPACK_STEP;
+    rc = skl_decompress_feed(p->unpack, p->arrived.p, n, err);
+    skl_buf_consume(&p->arrived, n);
+    return rc;
+}
+
+static int put_unpack(struct put *p, struct skl_error *err)
+{
+    int rc = 0;
+
+    while (rc == 0 && p->pending.n < UNPACKED_ROOM && !p->unpack_ended &&
+           (p->arrived.n > 0 || p->body_done))
+        rc = put_step(p, err);
+    return rc;
+}
+
+static void put_refuse(struct put *p, const struct skl_error *err)
+{
+    skl_sink_cancel(p->sink);
+    p->sink = NULL;
+    skl_request_error(p->r, err);
+    skl_request_unref(p->r);
+}
 
 static void put_pump(struct put *p)
 {
+    struct skl_error err;
     size_t n;
 
-    /* Until the credit is used up: only then does the sink call back. */
-    while (p->sink && p->pending.n > 0 && (n = skl_sink_credit(p->sink)) > 0) {
-        n = n < p->pending.n ? n : p->pending.n;
-        skl_sink_data(p->sink, skl_str_n(p->pending.p, n));
-        skl_buf_consume(&p->pending, n);
-    }
-    if (p->pending.n > 0 && !p->paused && !p->body_done) {
+    do {
+        if (put_unpack(p, &err) < 0) {
+            put_refuse(p, &err);
+            return;
+        }
+        /* Until the credit is used up: only then does the sink call back. */
+        while (p->pending.n > 0 && (n = skl_sink_credit(p->sink)) > 0) {
+            n = n < p->pending.n ? n : p->pending.n;
+            skl_sink_data(p->sink, skl_str_n(p->pending.p, n));
+            skl_buf_consume(&p->pending, n);
+        }
+    } while (p->pending.n == 0 && (p->arrived.n > 0 || (p->body_done && !p->unpack_ended)));
+    if (p->pending.n == 0 && p->unpack_ended) {
+        skl_sink_end(p->sink);
+    } else if (p->pending.n > 0 && !p->paused && !p->body_done) {
         p->paused = true;
         skl_http_pause_body(p->r->http);
     } else if (p->pending.n == 0 && p->paused) {
         p->paused = false;
         skl_http_resume_body(p->r->http);
     }
-    if (p->sink && p->body_done && p->pending.n == 0)
-        skl_sink_end(p->sink);
 }
 
 static void put_credit(void *arg)
 {
     struct put *p = arg;
 
-    if (!skl_request_gone(p->r) && p->pending.n > 0)
+    if (p->sink && !skl_request_gone(p->r) && p->pending.n > 0)
         put_pump(p);
 }
 
@@ -251,7 +309,9 @@ static void put_body_data(void *arg, const uint8_t *bytes, size_t n)
 {
     struct put *p = arg;
 
-    skl_buf_add(&p->pending, bytes, n);
+    if (!p->sink)
+        return; /* refused */
+    skl_buf_add(&p->arrived, bytes, n);
     put_pump(p);
 }
 
@@ -260,11 +320,11 @@ static void put_body_done(void *arg, const struct skl_error *err)
     struct put *p = arg;
 
     p->body_done = true;
+    if (!p->sink)
+        return;
     if (!err) {
         put_pump(p);
-        return;
-    }
-    if (p->sink) { /* the client left in the middle: nothing more comes */
+    } else { /* the client left in the middle: nothing more comes */
         skl_sink_cancel(p->sink);
         p->sink = NULL;
         skl_request_unref(p->r);
@@ -275,6 +335,8 @@ static void put_free(struct skl_request *r)
 {
     struct put *p = r->state;
 
+    skl_decompress_free(p->unpack);
+    skl_buf_fini(&p->arrived);
     skl_buf_fini(&p->pending);
     free(p->path);
     free(p);
@@ -294,7 +356,9 @@ void skl_route_archive_put(struct skl_request *r)
     p = skl_new0(struct put);
     p->r = r;
     p->path = path;
-    skl_buf_init(&p->pending, 4 * SKL_READ_CHUNK);
+    p->unpack = skl_decompress_new(put_unpacked, p);
+    skl_buf_init(&p->arrived, 4 * SKL_READ_CHUNK);
+    skl_buf_init(&p->pending, UNPACKED_LIMIT);
     r->state = p;
     r->on_free = put_free;
     const struct skl_put_options options = {
