@@ -186,7 +186,8 @@ int skl_aca_status(void *ctx, struct skl_call *call, struct skl_status *ret, str
 
 /* -- start */
 
-static int put_job(struct skl_aca *aca, struct skl_call *call, const char *job,
+/* *ret_sent: the cloud may have it, whatever became of the call. */
+static int put_job(struct skl_aca *aca, struct skl_call *call, const char *job, bool *ret_sent,
                    struct skl_error *err)
 {
     char *spec SKL_AUTO_SECRET = NULL;
@@ -196,6 +197,7 @@ static int put_job(struct skl_aca *aca, struct skl_call *call, const char *job,
         SKL_AUTO_ARM_RESULT struct skl_arm_result result = {0};
 
         rc = skl_aca_job_call(aca, call, "jobs.create", "PUT", job, "", spec, true, &result, err);
+        *ret_sent |= rc == 0 || result.status != 0 || result.maybe_sent;
         if (rc != -SKL_E_CONFLICT)
             break;
         /* An earlier operation on this job (its deletion, say) is still in progress. */
@@ -311,21 +313,23 @@ int skl_aca_start(void *ctx, struct skl_call *call, struct skl_outcome *ret, str
 {
     struct skl_aca *aca = ctx;
     char job[SKL_ACA_JOB_NAME_LEN];
+    bool has_run = skl_labels_get(&call->c->cloud, SKL_ACA_EXECUTION), sent = has_run;
     int rc = 0;
 
     extend_deadline(call, START_WAIT_MS);
     skl_aca_job_name(call->c->short_id, job);
-    if (skl_labels_get(&call->c->cloud, SKL_ACA_EXECUTION))
+    if (has_run)
         rc = end_previous(aca, call, job, err);
     if (rc == 0)
-        rc = put_job(aca, call, job, err);
+        rc = put_job(aca, call, job, &sent, err);
     if (rc == 0)
         rc = start_job(aca, call, job, ret, err);
     if (rc < 0) {
         /* Nothing is left behind, also when the caller gave up. */
         struct skl_call undo = {.c = call->c};
 
-        if (skl_aca_remove(aca, &undo, NULL) < 0)
+        ret->nothing_left = !sent || skl_aca_remove(aca, &undo, NULL) == 0;
+        if (!ret->nothing_left)
             skl_debug("aca", "a job of a failed start could not be removed", "job", job, NULL);
         return rc;
     }

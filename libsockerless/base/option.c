@@ -48,7 +48,7 @@ static bool is_choice(const char *choices, const char *value)
     return false;
 }
 
-static int set_int(const struct skl_option *o, int64_t *into, const char *value,
+static int set_int(const struct skl_option *o, const char *from, int64_t *into, const char *value,
                    struct skl_error *err)
 {
     int64_t max = o->min == 0 && o->max == 0 ? INT64_MAX : o->max;
@@ -60,10 +60,10 @@ static int set_int(const struct skl_option *o, int64_t *into, const char *value,
     }
     if (max == INT64_MAX)
         return skl_fail(err, SKL_E_INVALID, "%s: '%s' is not a number from %" PRId64 " on (%s)",
-                        name_of(o), value, o->min, o->help);
+                        from, value, o->min, o->help);
     return skl_fail(err, SKL_E_INVALID,
-                    "%s: '%s' is not a number from %" PRId64 " to %" PRId64 " (%s)", name_of(o),
-                    value, o->min, max, o->help);
+                    "%s: '%s' is not a number from %" PRId64 " to %" PRId64 " (%s)", from, value,
+                    o->min, max, o->help);
 }
 
 static void add_list(char ***list, const char *value)
@@ -80,7 +80,8 @@ static void add_list(char ***list, const char *value)
     }
 }
 
-static int set_value(const struct skl_option_table *t, const struct skl_option *o,
+/* from: the variable or the flag that the value came with. */
+static int set_value(const struct skl_option_table *t, const struct skl_option *o, const char *from,
                      const char *value, struct skl_error *err)
 {
     void *into = place(t, o);
@@ -91,15 +92,15 @@ static int set_value(const struct skl_option_table *t, const struct skl_option *
         skl_strset(into, value);
         return 0;
     case SKL_OPTION_INT:
-        return set_int(o, into, value, err);
+        return set_int(o, from, into, value, err);
     case SKL_OPTION_BOOL:
         if (!parse_bool(skl_str_trim(skl_str(value)), into))
-            return skl_fail(err, SKL_E_INVALID, "%s: '%s' is neither true nor false (%s)",
-                            name_of(o), value, o->help);
+            return skl_fail(err, SKL_E_INVALID, "%s: '%s' is neither true nor false (%s)", from,
+                            value, o->help);
         return 0;
     case SKL_OPTION_ENUM:
         if (!is_choice(o->choices, value))
-            return skl_fail(err, SKL_E_INVALID, "%s: '%s' is none of %s (%s)", name_of(o), value,
+            return skl_fail(err, SKL_E_INVALID, "%s: '%s' is none of %s (%s)", from, value,
                             o->choices, o->help);
         skl_strset(into, value);
         return 0;
@@ -127,7 +128,7 @@ static int load_row(const struct skl_option_table *t, const struct skl_option *o
     if (skl_str_empty(value))
         value = o->dflt;
     if (value)
-        return set_value(t, o, value, err);
+        return set_value(t, o, name_of(o), value, err);
     if (o->type == SKL_OPTION_STRING || o->type == SKL_OPTION_SECRET)
         skl_strset(place(t, o), "");
     return 0;
@@ -183,7 +184,7 @@ static int load_argv(const struct skl_option_table *tables, size_t n, char *cons
         else if (!(text = *++argv))
             return skl_fail(err, SKL_E_INVALID, "%s needs a value: %s", f.option->flag,
                             f.option->help);
-        rc = set_value(f.table, f.option, text, err);
+        rc = set_value(f.table, f.option, f.option->flag, text, err);
         if (rc < 0)
             return rc;
     }

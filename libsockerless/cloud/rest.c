@@ -19,6 +19,8 @@
 #define DEFAULT_DEADLINE_MS 120000
 #define MAX_DELAY_MS        60000
 #define FIRST_DELAY_MS      800
+#define MAX_OWN_DELAY_MS    6400 /* where the cloud names none: a user waits */
+#define MAX_CONNECT_RETRIES 3    /* nobody listens: that is seldom over in seconds */
 
 struct skl_rest {
     struct skl_rest_settings s;
@@ -110,6 +112,8 @@ static int64_t own_delay(const struct skl_rest *r, unsigned attempt)
     int64_t ms = (int64_t)FIRST_DELAY_MS << (attempt < 8 ? attempt : 8);
     uint16_t dice;
 
+    if (ms > MAX_OWN_DELAY_MS)
+        ms = MAX_OWN_DELAY_MS;
     skl_random(&dice, sizeof(dice));
     ms = ms * (800 + dice % 400) / 1000;
     return skl_rest_scale_ms(r, ms);
@@ -182,6 +186,8 @@ static int attempt_all(struct skl_rest *r, const struct skl_rest_request *req, i
         delay_ms = ret->retry_after_ms >= 0 ? ret->retry_after_ms : own_delay(r, ret->retries);
         if (delay_ms > MAX_DELAY_MS)
             delay_ms = MAX_DELAY_MS;
+        if (end == SKL_TRANSFER_UNSENT && ret->retries >= MAX_CONNECT_RETRIES)
+            again = false;
         if (!again || ret->retries >= max || skl_mono_ms() + delay_ms >= deadline_ms)
             return end == SKL_TRANSFER_ANSWER ? 0 : -(int)err->kind;
         int rc = skl_cloud_sleep(delay_ms, deadline_ms, req->cancel, err);

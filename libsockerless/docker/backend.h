@@ -42,6 +42,7 @@ struct skl_outcome {
     char *agent_address;     /* forward mode: HOST:PORT to dial; NULL: the agent calls back */
     bool no_agent;           /* this run has no agent: the reason is in `warning` */
     char *warning;           /* logged, and shown in the container's warnings */
+    bool nothing_left; /* of a start that failed: the cloud surely holds nothing of the container */
 };
 void skl_outcome_fini(struct skl_outcome *o);
 

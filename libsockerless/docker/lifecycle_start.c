@@ -241,6 +241,8 @@ static void cloud_started(struct skl_flow *f, struct skl_job *job)
     struct skl_workload *w = skl_workload_of(e->runtime, f->c);
 
     if (job->rc < 0) {
+        if (job->outcome.nothing_left)
+            skl_flow_forget_cloud(f);
         start_failed(f, 128, &job->err, false);
         return;
     }

@@ -154,7 +154,7 @@ START_TEST(no_connection_is_repeated_also_for_a_post)
 
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/p?sig=hidden", stub_dead_port());
     ck_assert_int_eq(skl_rest_call(rest, &req, &r, &err), -SKL_E_UNAVAILABLE);
-    ck_assert_uint_eq(r.retries, 4);
+    ck_assert_uint_eq(r.retries, 3);
     ck_assert(!r.maybe_sent);
     ck_assert_ptr_nonnull(strstr(err.msg, "/p"));
     ck_assert_ptr_null(strstr(err.msg, "hidden"));
