@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/json_read.h"
 #include "docker/create_internal.h"
+#include "docker/health.h"
 #include "docker/lifecycle.h"
 
 #define MS_IN_NS 1000000
@@ -296,6 +297,18 @@ static int fill_spec(struct skl_create *x, struct skl_error *err)
     return 0;
 }
 
+/* Probes are execs: nothing can run them beside a command that has no agent. */
+static void warn_of_health(struct skl_create *x)
+{
+    const struct skl_engine *e = x->engine;
+    const char *why = NULL;
+
+    if (!skl_health_is_asked(x->config) || e->backend->has_agent(e->backend_ctx, &x->c->spec, &why))
+        return;
+    skl_buf_addf(&x->warnings, "The health check is recorded, but not run: %s\n",
+                 why ? why : "this container has no agent.");
+}
+
 int skl_create_merge_image(struct skl_create *x, struct skl_error *err)
 {
     SKL_AUTO_JSON cJSON *whole = NULL;
@@ -319,7 +332,6 @@ int skl_create_merge_image(struct skl_create *x, struct skl_error *err)
     rc = fill_spec(x, err);
     if (rc < 0)
         return rc;
-    if (skl_json_get(x->config, "Healthcheck"))
-        skl_buf_adds(&x->warnings, "The health check is recorded, but not run yet.\n");
+    warn_of_health(x);
     return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "docker/health.h"
 #include "docker/hijack.h"
 #include "docker/lifecycle_internal.h"
 #include "registry/registry.h"
@@ -63,6 +64,7 @@ int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
     });
     e->workers = skl_workers_new(loop, settings->max_workers);
     e->lifecycle = skl_lifecycle_new(e);
+    e->health = skl_health_new(e);
     skl_lifecycle_recover(e->lifecycle);
     *ret = e;
     return 0;
@@ -80,6 +82,7 @@ static void workers_closed(void *arg)
     struct skl_engine *e = c->e;
 
     skl_runtime_close(e->runtime);
+    skl_health_free(e->health);
     skl_lifecycle_free(e->lifecycle);
     skl_registry_free(e->registry);
     skl_rest_free(e->rest);
@@ -94,6 +97,7 @@ void skl_engine_stop(struct skl_engine *e)
     if (e->closing)
         return;
     e->closing = true;
+    skl_health_close(e->health);
     skl_lifecycle_close(e->lifecycle); /* running calls see that they are cancelled */
     skl_hijacked_end_all(e);
 }

@@ -59,7 +59,7 @@ void skl_runtime_close(struct skl_runtime *rt)
         skl_spool_close(w->spool);
         workload_free(w);
     }
-    skl_store_observe_containers(rt->config.store, NULL, NULL);
+    skl_store_unobserve_containers(rt->config.store, observe, rt);
     skl_agents_close(rt->agents);
     free(rt->spool_dir);
     free(rt);

@@ -211,9 +211,11 @@ struct skl_waiter *skl_container_wait(struct skl_store *s, struct skl_container 
 /* NULL is fine; allowed inside callbacks, and after the store was closed (a close calls nobody). */
 void skl_waiter_cancel(struct skl_waiter **w);
 
-/* The layer above (driver/) closes streams here: after the event, before the waiters. */
+/* The layers above: driver/ closes streams, docker/ begins and ends health checks. After the event, in the
+ * order in which they came, before the waiters. At most SKL_STORE_OBSERVERS. */
 typedef void skl_container_observer_cb(void *arg, struct skl_container *c,
                                        enum skl_container_state from, enum skl_container_state to);
 void skl_store_observe_containers(struct skl_store *s, skl_container_observer_cb *cb, void *arg);
+void skl_store_unobserve_containers(struct skl_store *s, skl_container_observer_cb *cb, void *arg);
 
 #endif

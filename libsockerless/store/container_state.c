@@ -154,16 +154,28 @@ static int set_state(struct skl_store *s, struct skl_container *c, struct skl_co
               skl_container_state_name(from), "to", skl_container_state_name(to), NULL);
     if (tell)
         tell(s, c);
-    if (s->observer)
-        s->observer(s->observer_arg, c, from, to);
+    for (size_t i = 0; i < SKL_STORE_OBSERVERS; i++)
+        if (s->observers[i].cb)
+            s->observers[i].cb(s->observers[i].arg, c, from, to);
     skl_container_wake(s, c, wake, NULL);
     return 0;
 }
 
 void skl_store_observe_containers(struct skl_store *s, skl_container_observer_cb *cb, void *arg)
 {
-    s->observer = cb;
-    s->observer_arg = arg;
+    size_t i = 0;
+
+    while (s->observers[i].cb)
+        SKL_ASSERT(++i < SKL_STORE_OBSERVERS);
+    s->observers[i].cb = cb;
+    s->observers[i].arg = arg;
+}
+
+void skl_store_unobserve_containers(struct skl_store *s, skl_container_observer_cb *cb, void *arg)
+{
+    for (size_t i = 0; i < SKL_STORE_OBSERVERS; i++)
+        if (s->observers[i].cb == cb && s->observers[i].arg == arg)
+            s->observers[i].cb = NULL;
 }
 
 /* -- a run begins */
@@ -340,6 +352,9 @@ int skl_container_paused(struct skl_store *s, struct skl_container *c, bool on,
     if (on && c->state != SKL_CONTAINER_RUNNING)
         return skl_fail(err, SKL_E_CONFLICT, "Container %s is not running", c->id);
     next.state = on ? SKL_CONTAINER_PAUSED : SKL_CONTAINER_RUNNING;
+    if (on && c->health != SKL_HEALTH_NONE)
+        next.health =
+            SKL_HEALTH_UNHEALTHY; /* nobody looks, until the first probe after the pause */
     return set_state(s, c, &next, tell_pause, 0, err);
 }
 

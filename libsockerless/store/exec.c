@@ -49,8 +49,11 @@ struct skl_exec *skl_exec_find(struct skl_store *s, const char *id)
 static int exec_write(struct skl_store *s, const struct skl_exec *x, struct skl_error *err)
 {
     char *body SKL_AUTO_STR = NULL;
-    int rc = skl_exec_encode(x, &body, err);
+    int rc;
 
+    if (x->is_probe)
+        return 0; /* there are many of them, and none outlives the daemon */
+    rc = skl_exec_encode(x, &body, err);
     return rc < 0 ? rc : skl_db_put(s->db, SKL_DB_EXEC, x->id, x->container_id, body, err);
 }
 
@@ -122,6 +125,16 @@ void skl_exec_set_pid(struct skl_store *s, struct skl_exec *x, int pid)
     x->pid = pid;
 }
 
+static void drop(struct skl_store *s, struct skl_exec *x)
+{
+    skl_map_remove(&s->execs_by_id, skl_str(x->id));
+    skl_list_remove(&x->in_store);
+    skl_list_remove(&skl_exec_full(x)->in_container);
+    x->dropped = true;
+    if (!x->live)
+        skl_exec_free(x);
+}
+
 static void prune_timer(void *arg)
 {
     struct skl_store *s = arg;
@@ -159,7 +172,10 @@ int skl_exec_ended(struct skl_store *s, struct skl_exec *x, int code, struct skl
     x->ended_ns = next.ended_ns;
     snprintf(text, sizeof(text), "%d", code);
     exec_event(s, x, "exec_die", "exitCode", text);
-    prune_later(s);
+    if (x->is_probe)
+        drop(s, x);
+    else
+        prune_later(s);
     return 0;
 }
 
@@ -178,16 +194,6 @@ char **skl_exec_running_ids(struct skl_store *s, const char *container_id)
             skl_strv_push(&ids, full->x.id);
     }
     return ids;
-}
-
-static void drop(struct skl_store *s, struct skl_exec *x)
-{
-    skl_map_remove(&s->execs_by_id, skl_str(x->id));
-    skl_list_remove(&x->in_store);
-    skl_list_remove(&skl_exec_full(x)->in_container);
-    x->dropped = true;
-    if (!x->live)
-        skl_exec_free(x);
 }
 
 void skl_execs_prune(struct skl_store *s, int64_t now_ns)

@@ -3,7 +3,8 @@
  *
  * Owns    the store; a record that is taken out of it while `live` is set is `dropped` instead of freed:
  *         it is found no more, no transition may be made of it, and whoever holds `live` frees it
- * Rules   an exec that was running when the daemon ended is loaded with running and has_exit_code both
+ * Rules   nothing may hold a probe's record over skl_exec_ended(): look it up by its id
+ *         an exec that was running when the daemon ended is loaded with running and has_exit_code both
  *         false: its streams are gone and nobody knows its code
  */
 #ifndef SKL_STORE_EXEC_H
@@ -17,6 +18,7 @@ struct skl_exec {
     char **argv, **env;
     char *cwd, *user, *detach_keys;
     bool tty, attach_stdin, attach_stdout, attach_stderr, privileged;
+    bool is_probe; /* of a health check: never written, and gone (freed) as soon as it ended */
     unsigned rows, cols;
     /* -- written by transitions only */
     bool started, running, has_exit_code;

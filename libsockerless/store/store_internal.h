@@ -34,6 +34,8 @@ struct skl_exec_full {
 
 struct skl_store_turn; /* outlives the store while a deferred call is under way */
 
+#define SKL_STORE_OBSERVERS 4
+
 struct skl_store {
     uv_loop_t *loop;
     char *dir;
@@ -46,8 +48,10 @@ struct skl_store {
     struct skl_map containers_by_id, containers_by_name;
     size_t n_in_state[SKL_CONTAINER_MAX_];
     int64_t last_seq;
-    skl_container_observer_cb *observer;
-    void *observer_arg;
+    struct {
+        skl_container_observer_cb *cb; /* NULL: free */
+        void *arg;
+    } observers[SKL_STORE_OBSERVERS];
 
     struct skl_list fired; /* waiters whose answer is on its way */
     struct skl_store_turn *turn;
