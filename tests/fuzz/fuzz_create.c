@@ -7,6 +7,12 @@
 #include "docker/create_internal.h"
 #include "docker/render.h"
 
+static bool has_agent(void *ctx, const struct skl_container_spec *spec, const char **why_not)
+{
+    *why_not = "nobody is there";
+    return false;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static void check_text(const cJSON *item)
@@ -19,7 +25,8 @@ static void check_text(const cJSON *item)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    static const struct skl_backend backend = {.name = "fuzz", .title = "Fuzz"};
+    static const struct skl_backend backend = {
+        .name = "fuzz", .title = "Fuzz", .has_agent = has_agent};
     struct skl_engine engine = {.backend = &backend};
     char config[] = "{\"config\":{\"Env\":[\"A=1\"],\"Cmd\":[\"sh\"],\"Labels\":{\"a\":\"b\"},"
                     "\"Healthcheck\":{\"Test\":[\"CMD\",\"x\"],\"Retries\":3},"
