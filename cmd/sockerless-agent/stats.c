@@ -1,5 +1,6 @@
 /* Figures of the container: from its control group where it can be read, else from /proc. Each is "name value"; the
  * backend knows which it needs. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/sysinfo.h>
@@ -32,13 +33,16 @@ static void add(struct skl_buf *out, const char *name, uint64_t value)
 }
 
 /* A file that is one number. */
-static void add_number(struct skl_buf *out, const char *name, const char *path)
+static bool add_number(struct skl_buf *out, const char *name, const char *path)
 {
     char text[64];
     uint64_t v;
 
     if (read_file(path, text, sizeof(text)) && skl_str_u64(skl_str_trim(skl_str(text)), &v))
         add(out, name, v);
+    else
+        return false;
+    return true;
 }
 
 /* "key value" lines: one of them. */
@@ -73,6 +77,56 @@ static uint64_t system_cpu_ns(void)
         if (skl_str_u64(skl_str_cut(line, ' ', &line), &v))
             sum += v;
     return sum * (uint64_t)(SKL_NS_PER_S / sysconf(_SC_CLK_TCK));
+}
+
+static void add_pids(struct skl_buf *out)
+{
+    DIR *proc;
+    uint64_t n = 0;
+
+    if (add_number(out, "pids", "/sys/fs/cgroup/pids.current") ||
+        add_number(out, "pids", "/sys/fs/cgroup/pids/pids.current"))
+        return;
+    proc = opendir("/proc");
+    if (!proc)
+        return;
+    for (struct dirent *e; (e = readdir(proc));)
+        n += e->d_name[0] >= '1' && e->d_name[0] <= '9';
+    closedir(proc);
+    add(out, "pids", n);
+}
+
+static uint64_t number_after(struct skl_str line, const char *key)
+{
+    const char *at = memmem(line.p, line.n, key, strlen(key));
+    struct skl_str rest, number;
+    uint64_t v = 0;
+
+    if (!at)
+        return 0;
+    number = skl_str_n(at, (size_t)(line.p + line.n - at));
+    number = skl_str_cut(skl_str_skip(number, strlen(key)), ' ', &rest);
+    return skl_str_u64(number, &v) ? v : 0;
+}
+
+/* One line per device: "8:0 rbytes=1 wbytes=2 rios=...". */
+static void add_block_io(struct skl_buf *out)
+{
+    uint64_t bytes_read = 0, written = 0;
+    char text[8192];
+    struct skl_str rest;
+
+    if (!read_file("/sys/fs/cgroup/io.stat", text, sizeof(text)))
+        return;
+    rest = skl_str(text);
+    while (rest.p) {
+        struct skl_str line = skl_str_cut(rest, '\n', &rest);
+
+        bytes_read += number_after(line, "rbytes=");
+        written += number_after(line, "wbytes=");
+    }
+    add(out, "blk_read_bytes", bytes_read);
+    add(out, "blk_write_bytes", written);
 }
 
 static void add_network(struct skl_buf *out)
@@ -127,7 +181,8 @@ void agent_stats(struct agent *a, const struct skl_frame *f)
     if (find_key("/sys/fs/cgroup/memory.stat", "inactive_file", &v) ||
         find_key("/sys/fs/cgroup/memory/memory.stat", "total_inactive_file", &v))
         add(&out, "inactive_file", v);
-    add_number(&out, "pids", "/sys/fs/cgroup/pids.current");
+    add_pids(&out);
+    add_block_io(&out);
     add_network(&out);
     agent_task_result(a, f->stream, skl_buf_str(&out));
 }

@@ -108,8 +108,8 @@ static void render_size(struct skl_json *j, struct skl_store *s, const struct sk
     skl_json_int(j, "SizeRootFs", i ? i->size : 0);
 }
 
-static void render_entry(struct skl_json *j, struct skl_store *s, struct skl_container *c,
-                         bool size, int version, int64_t now_ns)
+void skl_render_container_entry(struct skl_json *j, struct skl_store *s, struct skl_container *c,
+                                bool size, int version, int64_t now_ns)
 {
     const char *fixed = fixed_part(s, c), *ports = strchr(fixed, '\n') + 1;
     SKL_AUTO_BUF struct skl_buf status = {0};
@@ -160,7 +160,7 @@ void skl_route_container_list(struct skl_request *r)
             continue;
         if (limit > 0 && ++n > limit)
             break;
-        render_entry(&j, s, c, size, r->version, now_ns);
+        skl_render_container_entry(&j, s, c, size, r->version, now_ns);
     }
     skl_json_end_array(&j);
     skl_container_filter_fini(&f);

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "docker/image_names.h"
+#include "docker/prune.h"
 #include "docker/render.h"
 #include "docker/routes.h"
 
@@ -196,4 +197,47 @@ void skl_route_image_remove(struct skl_request *r)
         skl_request_error(r, &err);
     else
         skl_request_json(r, 200, &b);
+}
+
+/* -- prune */
+
+static bool is_unused(const struct removal *x)
+{
+    return !user_of(x, true) && !user_of(x, false);
+}
+
+void skl_route_image_prune(struct skl_request *r)
+{
+    SKL_AUTO_PRUNE struct skl_prune prune = {0};
+    struct removal x = {.s = r->engine->store, .force = true};
+    SKL_AUTO_BUF struct skl_buf b = {0};
+    bool dangling = true;
+    int64_t reclaimed = 0;
+    struct skl_list *it, *tmp;
+    struct skl_error err;
+
+    if (skl_prune_init(&prune, r, (const char *const[]){"dangling", NULL}, &err) < 0 ||
+        skl_filters_bool(&prune.filters, "dangling", &dangling, &err) < 0) {
+        skl_request_error(r, &err);
+        return;
+    }
+    skl_buf_init(&b, SKL_MAX_ANSWER_JSON);
+    skl_json_init(&x.j, &b);
+    skl_json_object(&x.j, NULL);
+    skl_json_array(&x.j, "ImagesDeleted");
+    skl_list_foreach_safe (it, tmp, skl_image_all(x.s)) {
+        int64_t size;
+
+        x.i = SKL_LIST_ENTRY(it, struct skl_image, in_store);
+        size = x.i->size;
+        if ((!dangling || !x.i->refs || !x.i->refs[0]) && is_unused(&x) &&
+            skl_prune_takes(&prune, &x.i->labels, x.i->created_ns) && remove_by_id(&x, NULL) == 0)
+            reclaimed += size;
+    }
+    skl_json_end_array(&x.j);
+    skl_json_int(&x.j, "SpaceReclaimed", reclaimed);
+    skl_json_end_object(&x.j);
+    skl_render_forget_lists(x.s);
+    skl_prune_event(r->engine, "image", reclaimed);
+    skl_request_json(r, 200, &b);
 }

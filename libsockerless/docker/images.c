@@ -99,12 +99,13 @@ static void render_names(struct skl_json *j, const char *key, char *const *v, co
     skl_json_end_array(j);
 }
 
-static void render_list_item(struct skl_json *j, const struct skl_image *i, int version)
+void skl_render_image_entry(struct skl_json *j, const struct skl_image *i, int64_t containers,
+                            int version)
 {
     bool dangling = !has_items(i->refs) && !has_items(i->digests);
 
     skl_json_object(j, NULL);
-    skl_json_int(j, "Containers", -1);
+    skl_json_int(j, "Containers", containers);
     skl_json_int(j, "Created", i->created_ns / SKL_NS_PER_S);
     skl_json_str(j, "Id", i->id);
     if (skl_labels_count(&i->labels))
@@ -114,7 +115,7 @@ static void render_list_item(struct skl_json *j, const struct skl_image *i, int 
     skl_json_str(j, "ParentId", "");
     render_names(j, "RepoDigests", i->digests, version < 143 && dangling ? "<none>@<none>" : NULL);
     render_names(j, "RepoTags", i->refs, version < 143 ? "<none>:<none>" : NULL);
-    skl_json_int(j, "SharedSize", -1);
+    skl_json_int(j, "SharedSize", containers < 0 ? -1 : 0);
     skl_json_int(j, "Size", i->size);
     if (version < 144)
         skl_json_int(j, "VirtualSize", i->size);
@@ -141,7 +142,7 @@ void skl_route_image_list(struct skl_request *r)
         const struct skl_image *i = SKL_LIST_ENTRY(it, struct skl_image, in_store);
 
         if (filter_takes(&f, i))
-            render_list_item(&j, i, r->version);
+            skl_render_image_entry(&j, i, -1, r->version);
     }
     skl_json_end_array(&j);
     skl_filters_fini(&f.filters);

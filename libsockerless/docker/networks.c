@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "docker/create_internal.h"
 #include "docker/filters.h"
+#include "docker/prune.h"
 #include "docker/render.h"
 #include "docker/routes.h"
 
@@ -377,4 +378,37 @@ void skl_route_network_disconnect(struct skl_request *r)
         skl_request_error(r, &err);
     else
         skl_request_status(r, 200);
+}
+
+void skl_route_network_prune(struct skl_request *r)
+{
+    SKL_AUTO_PRUNE struct skl_prune prune = {0};
+    struct skl_store *s = r->engine->store;
+    SKL_AUTO_BUF struct skl_buf b = {0};
+    struct skl_list *it, *tmp;
+    char **deleted = NULL;
+    struct skl_error err;
+    struct skl_json j;
+
+    if (skl_prune_init(&prune, r, (const char *const[]){NULL}, &err) < 0) {
+        skl_request_error(r, &err);
+        return;
+    }
+    skl_list_foreach_safe (it, tmp, skl_network_all(s)) {
+        struct skl_network *n = SKL_LIST_ENTRY(it, struct skl_network, in_store);
+        SKL_AUTO_STR char *name = skl_strdup(n->name);
+
+        /* One that running containers are in refuses to go. */
+        if (!n->predefined && skl_prune_takes(&prune, &n->labels, n->created_ns) &&
+            skl_network_remove(s, n, NULL) == 0)
+            skl_strv_push(&deleted, name);
+    }
+    skl_prune_event(r->engine, "network", 0);
+    skl_buf_init(&b, SKL_MAX_ANSWER_JSON);
+    skl_json_init(&j, &b);
+    skl_json_object(&j, NULL);
+    skl_json_strv(&j, "NetworksDeleted", deleted);
+    skl_json_end_object(&j);
+    skl_strv_free(deleted);
+    skl_request_json(r, 200, &b);
 }

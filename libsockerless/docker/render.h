@@ -27,6 +27,13 @@ void skl_render_endpoints(struct skl_json *j, struct skl_store *s, const struct 
 struct skl_network *skl_render_network_of(struct skl_store *s, const struct skl_endpoint *ep);
 int skl_render_prefix_len(const char *subnet);
 
+/* Entries of the lists, which /system/df shows too. containers, users: how many use it; -1: not counted. */
+void skl_render_container_entry(struct skl_json *j, struct skl_store *s, struct skl_container *c,
+                                bool size, int version, int64_t now_ns);
+void skl_render_image_entry(struct skl_json *j, const struct skl_image *i, int64_t containers,
+                            int version);
+void skl_render_volume(struct skl_json *j, const struct skl_volume *v, int64_t users);
+
 /* The list entries' fixed parts name images: forget them when images get or lose names. */
 void skl_render_forget_lists(struct skl_store *s);
 

@@ -40,6 +40,7 @@ void skl_route_unsupported(struct skl_request *r);
 void skl_route_ping(struct skl_request *r);
 void skl_route_version(struct skl_request *r);
 void skl_route_info(struct skl_request *r);
+void skl_route_system_df(struct skl_request *r);
 void skl_route_no_swarm(struct skl_request *r);
 void skl_route_plugins(struct skl_request *r);
 void skl_route_plugin(struct skl_request *r);
@@ -60,6 +61,9 @@ void skl_route_container_rename(struct skl_request *r);
 void skl_route_container_remove(struct skl_request *r);
 void skl_route_container_wait(struct skl_request *r);
 void skl_route_checkpoints(struct skl_request *r);
+void skl_route_container_prune(struct skl_request *r);
+void skl_route_container_top(struct skl_request *r);
+void skl_route_container_stats(struct skl_request *r);
 
 /* attach.c, logs.c, resize.c, exec.c, archive.c */
 void skl_route_container_attach(struct skl_request *r);
@@ -80,6 +84,7 @@ void skl_route_image_history(struct skl_request *r);
 void skl_route_image_create(struct skl_request *r);
 void skl_route_image_tag(struct skl_request *r);
 void skl_route_image_remove(struct skl_request *r);
+void skl_route_image_prune(struct skl_request *r);
 
 /* networks.c, volumes.c */
 void skl_route_network_list(struct skl_request *r);
@@ -88,10 +93,12 @@ void skl_route_network_create(struct skl_request *r);
 void skl_route_network_remove(struct skl_request *r);
 void skl_route_network_connect(struct skl_request *r);
 void skl_route_network_disconnect(struct skl_request *r);
+void skl_route_network_prune(struct skl_request *r);
 void skl_route_volume_list(struct skl_request *r);
 void skl_route_volume_inspect(struct skl_request *r);
 void skl_route_volume_create(struct skl_request *r);
 void skl_route_volume_remove(struct skl_request *r);
+void skl_route_volume_prune(struct skl_request *r);
 void skl_route_volume_update(struct skl_request *r);
 
 #endif

@@ -9,7 +9,7 @@
 #include "docker/render.h"
 #include "docker/routes.h"
 
-static void render_volume(struct skl_json *j, const struct skl_volume *v)
+void skl_render_volume(struct skl_json *j, const struct skl_volume *v, int64_t users)
 {
     skl_json_object(j, NULL);
     /* Whole seconds, as an Engine has it; Ryuk reads it. */
@@ -23,6 +23,12 @@ static void render_volume(struct skl_json *j, const struct skl_volume *v)
     skl_json_str(j, "Name", v->name);
     skl_json_raw(j, "Options", v->options_json);
     skl_json_str(j, "Scope", "local");
+    if (users >= 0) {
+        skl_json_object(j, "UsageData");
+        skl_json_int(j, "RefCount", users);
+        skl_json_int(j, "Size", 0);
+        skl_json_end_object(j);
+    }
     skl_json_end_object(j);
 }
 
@@ -60,7 +66,7 @@ void skl_route_volume_list(struct skl_request *r)
             continue;
         if (skl_filters_exact(&f, "driver", v->driver) &&
             skl_filters_labels(&f, "label", &v->labels) && skl_filters_name(&f, "name", v->name))
-            render_volume(&j, v);
+            skl_render_volume(&j, v, -1);
     }
     skl_json_end_array(&j);
     skl_json_null(&j, "Warnings");
@@ -75,7 +81,7 @@ static void answer_volume(struct skl_request *r, int status, const struct skl_vo
 
     skl_buf_init(&b, SKL_MAX_ANSWER_JSON);
     skl_json_init(&j, &b);
-    render_volume(&j, v);
+    skl_render_volume(&j, v, -1);
     skl_request_json(r, status, &b);
 }
 
@@ -128,74 +134,4 @@ void skl_route_volume_create(struct skl_request *r)
 void skl_route_volume_update(struct skl_request *r)
 {
     skl_route_no_swarm(r);
-}
-
-/* -- remove: the backend's content first, then the record */
-
-struct volume_removal {
-    struct skl_request *r;
-    struct skl_call call;
-    char *name;
-    int rc;
-    struct skl_error err;
-};
-
-static void remove_work(void *arg)
-{
-    struct volume_removal *x = arg;
-    struct skl_engine *e = x->r->engine;
-
-    x->rc = e->backend->volume_remove(e->backend_ctx, &x->call, x->name, &x->err);
-}
-
-static void remove_done(void *arg, bool canceled)
-{
-    struct volume_removal *x = arg;
-    struct skl_store *s = x->r->engine->store;
-    struct skl_volume *v = skl_volume_find(s, x->name);
-
-    if (canceled)
-        x->rc = skl_fail(&x->err, SKL_E_CANCELED, "the daemon is shutting down");
-    if (x->rc == 0 && v)
-        x->rc = skl_volume_remove(s, v, &x->err);
-    if (x->rc < 0)
-        skl_request_error(x->r, &x->err);
-    else
-        skl_request_status(x->r, 204);
-    skl_request_unref(x->r);
-    free(x->name);
-    free(x);
-}
-
-static void remove_content(struct skl_request *r)
-{
-    struct volume_removal *x = skl_new0(struct volume_removal);
-
-    x->r = skl_request_ref(r);
-    x->name = skl_strdup(r->param);
-    atomic_init(&x->call.canceled, false);
-    skl_work_submit(r->engine->workers, remove_work, remove_done, x);
-}
-
-void skl_route_volume_remove(struct skl_request *r)
-{
-    struct skl_store *s = r->engine->store;
-    struct skl_volume *v = skl_volume_find(s, r->param);
-    struct skl_error err;
-
-    if (!v) {
-        if (skl_request_query_bool(r, "force", false))
-            skl_request_status(r, 204);
-        else
-            skl_request_fail(r, SKL_E_NOTFOUND, "get %s: no such volume", r->param);
-        return;
-    }
-    if (r->engine->backend->volume_remove && skl_volume_users(s, v) == 0) {
-        remove_content(r);
-        return;
-    }
-    if (skl_volume_remove(s, v, &err) < 0)
-        skl_request_error(r, &err);
-    else
-        skl_request_status(r, 204);
 }

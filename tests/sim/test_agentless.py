@@ -17,7 +17,9 @@ class Agentless(unittest.TestCase):
 
     def test_exec_names_the_missing_setting(self):
         with Stack(mode="none", env={"SOCKERLESS_ACA_AGENT": "none"}) as s:
-            s.docker("run", "-d", "--name", "c-e", "busybox", "sleep", "1000", check=0)
+            s.docker("run", "-d", "--name", "c-e", "busybox", "sh", "-c", "echo up; exec sleep 1000", check=0)
+            # Before its command has begun a workload dies of SIGTERM; afterwards it is process 1, which ignores it.
+            await_true("the command runs", lambda: b"up" in s.docker("logs", "c-e").stdout)
             r = s.docker("exec", "c-e", "true")
             self.assertNotEqual(r.returncode, 0)
             self.assertIn(b"SOCKERLESS_CALLBACK_URL", r.stdout + r.stderr)
