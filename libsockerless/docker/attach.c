@@ -1,4 +1,4 @@
-/* Attaching to a container's main process.
+/* Attaching to a container's main process, over a connection that is taken over or a WebSocket.
  *
  * Output is a reader of the spool, so that every attacher has all of it, in order, however slow it is; input goes to
  * the workload, which holds it until the command runs. A client that ends its half is still there: `docker
@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "docker/attach_client.h"
 #include "docker/hijack.h"
 #include "docker/routes.h"
 
@@ -15,7 +16,7 @@ struct attach {
     struct skl_hijacked hijacked;
     struct skl_engine *e;
     char id[65];
-    struct skl_stream *stream;
+    struct skl_attach_client *client;
     struct skl_spool_reader *reader;
     bool tty, want_stdin, want_stdout, want_stderr;
     bool open_stdin, stdin_once, waits_for_room;
@@ -42,7 +43,7 @@ static void stop_waiting(struct attach *a)
     a->waits_for_room = false;
 }
 
-/* The stream is closed or being closed by the caller. */
+/* The client's end is closed or being closed by the caller. */
 static void attach_free(struct attach *a)
 {
     skl_list_remove(&a->hijacked.in_engine);
@@ -54,10 +55,10 @@ static void attach_free(struct attach *a)
 
 static void finish(struct attach *a)
 {
-    struct skl_stream *s = a->stream;
+    struct skl_attach_client *client = a->client;
 
     attach_free(a);
-    skl_stream_close_gracefully(s, SKL_HIJACK_CLOSE_MS);
+    skl_attach_client_finish(client);
 }
 
 /* -- output */
@@ -68,8 +69,8 @@ static bool on_output(void *arg, enum skl_spool_stream stream, int64_t time_ns, 
     bool is_stderr = stream == SKL_SPOOL_STDERR;
 
     if (is_stderr ? a->want_stderr : a->want_stdout)
-        skl_hijack_write(a->stream, !a->tty, is_stderr ? 2 : 1, data);
-    return !skl_stream_congested(a->stream);
+        skl_attach_client_write(a->client, is_stderr ? 2 : 1, data);
+    return !skl_attach_client_congested(a->client);
 }
 
 static void on_output_end(void *arg)
@@ -115,14 +116,14 @@ static void push(struct attach *a)
         skl_buf_consume(&a->pending, room);
     }
     if (a->pending.n > 0) {
-        skl_stream_read_stop(a->stream);
+        skl_attach_client_read(a->client, false);
         if (!a->waits_for_room)
             skl_workload_on_stdin_room(w, on_room, a);
         a->waits_for_room = true;
         return;
     }
     stop_waiting(a);
-    skl_stream_read_start(a->stream);
+    skl_attach_client_read(a->client, true);
     if (a->eof_pending) {
         a->eof_pending = false;
         input_ended(a);
@@ -177,12 +178,12 @@ static void on_input_eof(void *arg)
 static void on_gone(void *arg, const struct skl_error *why)
 {
     struct attach *a = arg;
-    struct skl_stream *s = a->stream;
+    struct skl_attach_client *client = a->client;
 
     if (a->want_stdin && a->open_stdin)
         input_ended(a);
     attach_free(a);
-    skl_stream_close(s);
+    skl_attach_client_close(client);
 }
 
 /* The daemon goes down; the container keeps its stdin. */
@@ -206,16 +207,13 @@ static int check_state(const struct skl_request *r, const struct skl_container *
     return 0;
 }
 
-static void begin(struct skl_request *r, struct skl_container *c, const struct skl_detach *detach)
+static struct attach *attach_new(struct skl_request *r, const struct skl_container *c,
+                                 const struct skl_detach *detach)
 {
-    static const struct skl_stream_events stream_events = {on_input, on_input_eof, on_drain,
-                                                           on_gone};
-    static const struct skl_spool_events spool_events = {on_output, on_output_end};
-    struct skl_workload *w = skl_workload_of(r->engine->runtime, c);
-    bool logs = skl_request_query_bool(r, "logs", false);
-    bool stream = skl_request_query_bool(r, "stream", false);
     struct attach *a = skl_new0(struct attach);
+    bool stream = skl_request_query_bool(r, "stream", false);
 
+    skl_list_init(&a->hijacked.in_engine);
     a->e = r->engine;
     snprintf(a->id, sizeof(a->id), "%s", c->id);
     a->tty = c->spec.tty;
@@ -225,11 +223,22 @@ static void begin(struct skl_request *r, struct skl_container *c, const struct s
     a->want_stdout = skl_request_query_bool(r, "stdout", false);
     a->want_stderr = skl_request_query_bool(r, "stderr", false);
     a->detach = *detach;
-    skl_buf_init(&a->pending, 2 * SKL_READ_CHUNK + SKL_DETACH_MAX);
-    a->stream = skl_hijack(r, a->tty, false);
+    skl_buf_init(&a->pending, SKL_ATTACH_MAX_MESSAGE + 2 * SKL_READ_CHUNK + SKL_DETACH_MAX);
+    return a;
+}
+
+/* The client's end is in its place. */
+static void begin(struct skl_request *r, struct attach *a, struct skl_container *c)
+{
+    static const struct skl_stream_events client_events = {on_input, on_input_eof, on_drain,
+                                                           on_gone};
+    static const struct skl_spool_events spool_events = {on_output, on_output_end};
+    struct skl_workload *w = skl_workload_of(r->engine->runtime, c);
+    bool logs = skl_request_query_bool(r, "logs", false);
+    bool stream = skl_request_query_bool(r, "stream", false);
+
     skl_hijacked_add(a->e, &a->hijacked, end_hijacked);
-    skl_stream_set_keepalive(a->stream, 30);
-    skl_stream_set_events(a->stream, &stream_events, a);
+    skl_attach_client_set_events(a->client, &client_events, a);
     if (!logs && !stream) {
         finish(a);
         return;
@@ -241,21 +250,62 @@ static void begin(struct skl_request *r, struct skl_container *c, const struct s
                                    .wait_next_run = stream,
                                },
                                &spool_events, a);
-    skl_stream_read_start(a->stream);
+    skl_attach_client_read(a->client, true);
     skl_container_event(r->engine->store, c, "attach", NULL);
+}
+
+static int check(struct skl_request *r, struct skl_container **c, struct skl_detach *detach,
+                 struct skl_error *err)
+{
+    char *keys SKL_AUTO_STR = skl_request_query(r, "detachKeys");
+    int rc = skl_container_find(r->engine->store, r->param, c, err);
+
+    if (rc == 0)
+        rc = check_state(r, *c, err);
+    return rc < 0 ? rc : skl_detach_parse(detach, keys, err);
 }
 
 void skl_route_container_attach(struct skl_request *r)
 {
-    char *keys SKL_AUTO_STR = skl_request_query(r, "detachKeys");
     struct skl_container *c;
     struct skl_detach detach;
     struct skl_error err;
+    struct attach *a;
 
-    if (skl_container_find(r->engine->store, r->param, &c, &err) < 0 ||
-        check_state(r, c, &err) < 0 || skl_detach_parse(&detach, keys, &err) < 0) {
+    if (check(r, &c, &detach, &err) < 0) {
         skl_hijack_refuse(r, &err);
         return;
     }
-    begin(r, c, &detach);
+    a = attach_new(r, c, &detach);
+    a->client = skl_attach_client_stream(skl_hijack(r, a->tty, false), !a->tty);
+    begin(r, a, c);
+}
+
+/* Nothing is taken over before the checks: a refusal is an answer like any other. */
+void skl_route_container_attach_ws(struct skl_request *r)
+{
+    static const struct skl_ws_config config = {.max_message = SKL_ATTACH_MAX_MESSAGE,
+                                                .accept_text = true};
+    struct skl_container *c;
+    struct skl_detach detach;
+    struct skl_error err;
+    struct attach *a;
+    struct skl_ws *ws;
+
+    if (check(r, &c, &detach, &err) < 0) {
+        skl_request_error(r, &err);
+        return;
+    }
+    r->answered = true;
+    r->status = 101;
+    a = attach_new(r, c, &detach);
+    if (r->version < 142) /* these had no choice */
+        a->want_stdin = a->want_stdout = a->want_stderr = true;
+    if (skl_ws_accept(r->http, &config, &ws, &err) < 0) {
+        r->status = 400;
+        attach_free(a);
+        return;
+    }
+    a->client = skl_attach_client_ws(ws);
+    begin(r, a, c);
 }

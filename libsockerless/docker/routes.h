@@ -67,6 +67,7 @@ void skl_route_container_stats(struct skl_request *r);
 
 /* attach.c, logs.c, resize.c, exec.c, archive.c */
 void skl_route_container_attach(struct skl_request *r);
+void skl_route_container_attach_ws(struct skl_request *r);
 void skl_route_container_logs(struct skl_request *r);
 void skl_route_container_resize(struct skl_request *r);
 void skl_route_exec_create(struct skl_request *r);
