@@ -4,6 +4,9 @@
  * archive are entered without following links that the archive itself brought: a link member that is later used
  * as a directory is replaced, so that no member leaves the destination. Times and modes of directories are set at the
  * end, because writing into them would change them again.
+ *
+ * Layers of built images come with marks (build/layer.h): owners by name, files whose place may be a directory here, and
+ * directories that only have to exist. Whoever builds has not seen these files; here they are known.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -35,6 +38,9 @@ struct put {
     int fd;
     struct dir_time *dirs;
     size_t n_dirs;
+    char *owner; /* looked up last, and what was found */
+    uid_t owner_uid;
+    gid_t owner_gid;
 };
 
 static void put_free(struct put *p)
@@ -47,6 +53,7 @@ static void put_free(struct put *p)
     skl_tar_reader_free(p->reader);
     free(p->root);
     free(p->path);
+    free(p->owner);
     free(p);
 }
 
@@ -135,13 +142,77 @@ static int make_room(const struct put *p, const struct skl_tar_entry *e, const c
     return rc < 0 ? agent_path_fail(err, -rc, path) : 0;
 }
 
+/* -- marks */
+
+#define MARK_OWNER      "sockerless.owner"
+#define MARK_INTO       "sockerless.into"
+#define MARK_IF_MISSING "sockerless.if-missing"
+
+static struct skl_str mark(const struct skl_tar_entry *e, const char *name)
+{
+    for (size_t i = 0; i < e->n_xattrs; i++)
+        if (strcmp(e->xattrs[i].name, name) == 0)
+            return e->xattrs[i].value;
+    return skl_str_n(NULL, 0);
+}
+
+/* "user" or "user:group" of this image; root is 0 in any. */
+static int find_owner(struct put *p, struct skl_str name, struct skl_error *err)
+{
+    char *text SKL_AUTO_STR = skl_str_dup(name);
+    struct agent_user user;
+    int rc;
+
+    if (skl_streq(text, p->owner))
+        return 0;
+    if (strcmp(text, "root") == 0 || strcmp(text, "root:root") == 0) {
+        p->owner_uid = 0;
+        p->owner_gid = 0;
+    } else {
+        rc = agent_user_find(text, NULL, &user, err);
+        if (rc < 0)
+            return skl_wrap(err, rc, "owner of a file of the image");
+        p->owner_uid = user.uid;
+        p->owner_gid = user.gid;
+        free(user.home);
+    }
+    skl_strset(&p->owner, text);
+    return 0;
+}
+
+/* The place of a member once its marks are followed: p->path may get longer, or NULL when nothing is to be done. */
+static int follow_marks(struct put *p, const struct skl_tar_entry *e, struct skl_error *err)
+{
+    struct skl_str into = mark(e, MARK_INTO);
+    struct stat st;
+
+    if (e->n_xattrs == 0 || stat(p->path, &st) < 0 || !S_ISDIR(st.st_mode))
+        return 0;
+    if (e->type == SKL_TAR_DIR && mark(e, MARK_IF_MISSING).p) {
+        free(skl_take(&p->path));
+    } else if (e->type != SKL_TAR_DIR && into.n > 0) {
+        struct skl_buf b;
+
+        if (memchr(into.p, '/', into.n) || skl_str_eqz(into, ".") || skl_str_eqz(into, ".."))
+            return skl_fail(err, SKL_E_PROTOCOL, "a file's name is no name");
+        skl_buf_init(&b, 2 * SKL_TAR_MAX_NAME);
+        skl_buf_addf(&b, "%s/" SKL_STR_FMT, p->path, SKL_STR_ARG(into));
+        free(p->path);
+        p->path = skl_buf_detach(&b);
+    }
+    return 0;
+}
+
 /* -- members */
 
-static void set_owner(const struct skl_tar_entry *e, const char *path)
+static void set_owner(const struct put *p, const struct skl_tar_entry *e, const char *path)
 {
+    bool named = mark(e, MARK_OWNER).n > 0;
+
     /* An ordinary user may give nothing away: the files are then the user's own. */
     if (geteuid() == 0)
-        (void)!lchown(path, (uid_t)e->uid, (gid_t)e->gid);
+        (void)!lchown(path, named ? p->owner_uid : (uid_t)e->uid,
+                      named ? p->owner_gid : (gid_t)e->gid);
 }
 
 static void remember_dir(struct put *p, const struct skl_tar_entry *e, const char *path)
@@ -211,8 +282,13 @@ static int begin_member(struct put *p, const struct skl_tar_entry *e, struct skl
         return 0;
     p->path = join(p, name);
     rc = make_parents(p, p->path, err);
+    if (rc == 0 && mark(e, MARK_OWNER).n > 0)
+        rc = find_owner(p, mark(e, MARK_OWNER), err);
     if (rc == 0)
-        rc = make_room(p, e, p->path, err);
+        rc = follow_marks(p, e, err);
+    if (rc < 0 || !p->path)
+        return rc;
+    rc = make_room(p, e, p->path, err);
     if (rc == 0)
         rc = make_member(p, e, p->path, err);
     return rc;
@@ -234,7 +310,7 @@ static int end_member(struct put *p, const struct skl_tar_entry *e, struct skl_e
     }
     if (rc < 0 || e->type == SKL_TAR_HARDLINK)
         return rc;
-    set_owner(e, p->path);
+    set_owner(p, e, p->path);
     if (e->type != SKL_TAR_SYMLINK && chmod(p->path, (mode_t)(e->mode & 07777)) < 0)
         return agent_path_fail(err, errno, p->path);
     if (e->type != SKL_TAR_DIR)

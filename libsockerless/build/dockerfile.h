@@ -25,8 +25,11 @@
 
 #define SKL_INSTRUCTIONS(X)                                                                        \
     X(ADD)                                                                                         \
-    X(ARG) X(CMD) X(COPY) X(ENTRYPOINT) X(ENV) X(EXPOSE) X(FROM) X(HEALTHCHECK) X(LABEL)           \
-        X(MAINTAINER) X(ONBUILD) X(RUN) X(SHELL) X(STOPSIGNAL) X(USER) X(VOLUME) X(WORKDIR)
+    X(ARG)                                                                                         \
+    X(CMD)                                                                                         \
+    X(COPY)                                                                                        \
+    X(ENTRYPOINT) X(ENV) X(EXPOSE) X(FROM) X(HEALTHCHECK) X(LABEL) X(MAINTAINER) X(ONBUILD) X(RUN) \
+        X(SHELL) X(STOPSIGNAL) X(USER) X(VOLUME) X(WORKDIR)
 
 enum skl_instruction_kind {
 #define X(name) SKL_I_##name,

@@ -79,6 +79,7 @@ static void take_image(struct skl_create *x)
     spec->image = skl_strdup(skl_json_get_str(x->config, "Image"));
     spec->image_id = skl_strdup(x->image->id);
     spec->image_ref = skl_strdup(x->image->pull_ref);
+    spec->layers = skl_strv_dup(x->image->layers);
     spec->registry_auth = skl_strdup(x->image->registry_auth);
     spec->platform = skl_strdup(x->image->os);
     if (x->image->synthetic)
@@ -121,6 +122,12 @@ static int fill(struct skl_create *x, const char *platform, struct skl_error *er
 
     if (rc < 0)
         return rc;
+    if (!x->image->pull_ref)
+        return skl_fail(
+            err, SKL_E_UNSUPPORTED,
+            "%.200s was built FROM scratch: no registry has an image that %s could start "
+            "its container from",
+            skl_json_get_str(x->config, "Image"), x->engine->backend->title);
     take_image(x);
     rc = skl_create_merge_image(x, err);
     if (rc == 0)

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "docker/health.h"
 #include "docker/hijack.h"
+#include "docker/layers.h"
 #include "docker/lifecycle_internal.h"
 #include "registry/registry.h"
 
@@ -27,7 +28,7 @@ int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
                     struct skl_error *err)
 {
     struct skl_engine *e = skl_new0(struct skl_engine);
-    SKL_AUTO_BUF struct skl_buf spool_dir = {0};
+    SKL_AUTO_BUF struct skl_buf spool_dir = {0}, layers_dir = {0};
     int rc;
 
     e->loop = loop;
@@ -38,7 +39,11 @@ int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
     e->started_ns = skl_wall_ns();
     skl_buf_init(&spool_dir, 4096);
     skl_buf_addf(&spool_dir, "%s/output", settings->state_dir);
+    skl_buf_init(&layers_dir, 4096);
+    skl_layers_dir(settings, &layers_dir);
     rc = skl_store_open(loop, settings->state_dir, &e->store, err);
+    if (rc == 0)
+        rc = skl_layers_open(e, err);
     if (rc == 0)
         rc = open_registry(e, err);
     if (rc == 0 && mkdir(spool_dir.p, 0700) < 0 && errno != EEXIST)
@@ -54,6 +59,7 @@ int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
         .loop = loop,
         .store = e->store,
         .spool_dir = spool_dir.p,
+        .layers_dir = layers_dir.p,
         .agent_token = settings->agent_token,
         .warm_seconds = settings->warm_seconds,
         .agent_grace_ms = settings->agent_grace_ms,

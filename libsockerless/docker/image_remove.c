@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "docker/image_names.h"
+#include "docker/layers.h"
 #include "docker/prune.h"
 #include "docker/render.h"
 #include "docker/routes.h"
@@ -193,6 +194,7 @@ void skl_route_image_remove(struct skl_request *r)
         rc = remove_image(&x, &err);
     skl_json_end_array(&x.j);
     skl_render_forget_lists(x.s);
+    (void)skl_layers_collect(r->engine); /* what it freed is not told here */
     if (rc < 0)
         skl_request_error(r, &err);
     else

@@ -112,7 +112,7 @@ void skl_render_image_entry(struct skl_json *j, const struct skl_image *i, int64
         skl_render_labels(j, "Labels", &i->labels);
     else
         skl_json_null(j, "Labels");
-    skl_json_str(j, "ParentId", "");
+    skl_json_str(j, "ParentId", i->parent);
     render_names(j, "RepoDigests", i->digests, version < 143 && dangling ? "<none>@<none>" : NULL);
     render_names(j, "RepoTags", i->refs, version < 143 ? "<none>:<none>" : NULL);
     skl_json_int(j, "SharedSize", containers < 0 ? -1 : 0);
@@ -203,7 +203,7 @@ static void render_image(struct skl_json *j, const struct skl_image *i, const ch
     skl_json_str(j, "Id", i->id);
     render_names(j, "RepoTags", i->refs, NULL);
     render_names(j, "RepoDigests", i->digests, NULL);
-    skl_json_str(j, "Parent", "");
+    skl_json_str(j, "Parent", i->parent);
     skl_json_str(j, "Comment",
                  i->synthetic ? "synthetic: the registry was not asked what this image is" : "");
     skl_json_time(j, "Created", i->created_ns);

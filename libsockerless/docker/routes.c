@@ -56,9 +56,9 @@ const struct skl_route skl_routes[] = {
     {"POST",   "/images/{name}/push",           SKL_BODY_NONE, 0, skl_route_unsupported},
     {"DELETE", "/images/{name}",                SKL_BODY_NONE, 0, skl_route_image_remove},
     {"GET",    "/distribution/{name}/json",     SKL_BODY_NONE, 0, skl_route_unsupported},
-    {"POST",   "/build",                        SKL_BODY_STREAM, 0, skl_route_unsupported},
-    {"POST",   "/build/prune",                  SKL_BODY_NONE, 0, skl_route_unsupported},
-    {"POST",   "/build/cancel",                 SKL_BODY_NONE, 0, skl_route_unsupported},
+    {"POST",   "/build",                        SKL_BODY_STREAM, 0, skl_route_build},
+    {"POST",   "/build/prune",                  SKL_BODY_NONE, 131, skl_route_build_prune},
+    {"POST",   "/build/cancel",                 SKL_BODY_NONE, 139, skl_route_build_cancel},
 
     {"GET",    "/networks",                     SKL_BODY_NONE, 0, skl_route_network_list},
     {"GET",    "/networks/",                    SKL_BODY_NONE, 0, skl_route_network_list},

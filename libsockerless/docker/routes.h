@@ -87,6 +87,11 @@ void skl_route_image_tag(struct skl_request *r);
 void skl_route_image_remove(struct skl_request *r);
 void skl_route_image_prune(struct skl_request *r);
 
+/* build*.c */
+void skl_route_build(struct skl_request *r);
+void skl_route_build_prune(struct skl_request *r);
+void skl_route_build_cancel(struct skl_request *r);
+
 /* networks.c, volumes.c */
 void skl_route_network_list(struct skl_request *r);
 void skl_route_network_inspect(struct skl_request *r);

@@ -50,6 +50,7 @@ struct skl_container_snapshot *skl_snapshot_new(const struct skl_container *c)
     s->spec.extra_hosts = skl_strv_dup(from->extra_hosts);
     s->spec.group_add = skl_strv_dup(from->group_add);
     s->spec.ulimits = skl_strv_dup(from->ulimits);
+    s->spec.layers = skl_strv_dup(from->layers);
     s->spec.registry_auth = skl_strdup(from->registry_auth);
     s->spec.labels = (struct skl_labels){0};
     skl_labels_copy(&s->spec.labels, &from->labels);

@@ -4,6 +4,9 @@
  * put them into. Approach: each archive becomes a file beside the spool, and is delivered, in order, when
  * an agent is there and before the command starts. The file's name holds the order, its head the
  * options, so that a restarted daemon finds all of it again without a record in the database.
+ *
+ * The cloud starts a workload from the base image of a built image; what COPY and ADD put on top of it, its layers, is
+ * delivered the same way, before what was staged. A workload that has run the command before has them already.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -239,8 +242,9 @@ struct skl_delivery {
     struct skl_workload *w;
     skl_delivery_cb *cb;
     void *arg;
-    unsigned *list;
-    size_t n, at;
+    size_t n_layers; /* of the container's image; they go first */
+    unsigned *list;  /* staged */
+    size_t n, at;    /* of both together */
     int fd;
     char *path; /* of the archive that is on its way */
     struct skl_transfer *transfer;
@@ -300,13 +304,17 @@ static void on_put_end(void *arg, const struct skl_error *err)
     if (err) {
         struct skl_error copy = *err;
 
-        skl_wrap(&copy, -(int)copy.kind, "copying what was put into the created container");
+        skl_wrap(&copy, -(int)copy.kind, "copying %s",
+                 d->at < d->n_layers ? "the files of the image"
+                                     : "what was put into the created container");
         delivery_finish(d, &copy);
         return;
     }
-    skl_buf_init(&path, 4096);
-    staged_name(d->w, d->list[d->at], &path);
-    (void)unlink(path.p);
+    if (d->at >= d->n_layers) {
+        skl_buf_init(&path, 4096);
+        staged_name(d->w, d->list[d->at - d->n_layers], &path);
+        (void)unlink(path.p);
+    }
     close(d->fd);
     d->fd = -1;
     d->at++;
@@ -340,6 +348,22 @@ static void pump(void *arg)
     }
 }
 
+static int open_layer(struct skl_delivery *d, struct skl_put_options *options,
+                      struct skl_error *err)
+{
+    SKL_AUTO_BUF struct skl_buf path = {0};
+    const char *digest = d->w->c->spec.layers[d->at];
+
+    skl_buf_init(&path, 4096);
+    skl_buf_addf(&path, "%s/%s", d->w->rt->layers_dir, digest);
+    d->fd = open(path.p, O_RDONLY | O_CLOEXEC);
+    if (d->fd < 0)
+        return skl_fail_errno(err, errno, "the files of the image (layer %.12s)", digest);
+    skl_strset(&d->path, "/");
+    *options = (struct skl_put_options){.path = d->path};
+    return 0;
+}
+
 static int open_staged(struct skl_delivery *d, struct skl_put_options *options,
                        struct skl_error *err)
 {
@@ -348,7 +372,7 @@ static int open_staged(struct skl_delivery *d, struct skl_put_options *options,
     size_t n;
 
     skl_buf_init(&path, 4096);
-    staged_name(d->w, d->list[d->at], &path);
+    staged_name(d->w, d->list[d->at - d->n_layers], &path);
     d->fd = open(path.p, O_RDONLY | O_CLOEXEC);
     if (d->fd < 0)
         return skl_fail_errno(err, errno, "reading a staged archive");
@@ -379,7 +403,7 @@ static void delivery_next(struct skl_delivery *d)
         delivery_finish(d, NULL);
         return;
     }
-    if (open_staged(d, &options, &d->err) < 0) {
+    if ((d->at < d->n_layers ? open_layer : open_staged)(d, &options, &d->err) < 0) {
         d->failing = skl_timer_start(d->w->rt->config.loop, 0, delivery_failed, d);
         return;
     }
@@ -392,10 +416,12 @@ static void delivery_next(struct skl_delivery *d)
 struct skl_delivery *skl_delivery_start(struct skl_workload *w, skl_delivery_cb *cb, void *arg)
 {
     struct skl_delivery *d;
-    size_t n;
+    size_t n, n_layers = 0;
     unsigned *list = staged_list(w, &n);
 
-    if (n == 0) {
+    if (skl_session_main_state(w->session) == SKL_MAIN_WAITING)
+        n_layers = skl_strv_len(w->c->spec.layers);
+    if (n + n_layers == 0) {
         free(list);
         return NULL;
     }
@@ -404,7 +430,8 @@ struct skl_delivery *skl_delivery_start(struct skl_workload *w, skl_delivery_cb 
     d->cb = cb;
     d->arg = arg;
     d->list = list;
-    d->n = n;
+    d->n_layers = n_layers;
+    d->n = n + n_layers;
     d->fd = -1;
     skl_buf_init(&d->chunk, SKL_READ_CHUNK);
     /* The first one goes now; its answer comes later, so the callback never runs in here. */

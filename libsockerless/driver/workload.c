@@ -30,6 +30,8 @@ struct skl_runtime *skl_runtime_new(const struct skl_runtime_config *config)
     rt->config = *config;
     rt->spool_dir = skl_strdup(config->spool_dir);
     rt->config.spool_dir = rt->spool_dir;
+    rt->layers_dir = skl_strdup(config->layers_dir);
+    rt->config.layers_dir = rt->layers_dir;
     rt->agents = skl_agents_new(config->loop, &session_events, rt);
     skl_store_observe_containers(config->store, observe, rt);
     return rt;
@@ -62,6 +64,7 @@ void skl_runtime_close(struct skl_runtime *rt)
     skl_store_unobserve_containers(rt->config.store, observe, rt);
     skl_agents_close(rt->agents);
     free(rt->spool_dir);
+    free(rt->layers_dir);
     free(rt);
 }
 

@@ -22,10 +22,11 @@ struct skl_sink;
 struct skl_runtime_config {
     uv_loop_t *loop;
     struct skl_store *store;
-    const char *spool_dir;  /* staged archives live there too */
+    const char *spool_dir;   /* staged archives live there too */
+    const char *layers_dir;  /* files of built images, named by their digests */
     const char *agent_token; /* one for all containers; NULL or "": one per run */
-    unsigned warm_seconds;  /* how long an ended workload waits for its next start */
-    int64_t agent_grace_ms; /* how long a lost agent is waited for: 120 s */
+    unsigned warm_seconds;   /* how long an ended workload waits for its next start */
+    int64_t agent_grace_ms;  /* how long a lost agent is waited for: 120 s */
     /* Whether a restart policy wants this container again after this end; called before `die`. */
     bool (*will_restart)(void *arg, struct skl_container *c, int exit_code);
     /* After the transition to exited or restarting. */

@@ -7,7 +7,7 @@
 
 struct skl_runtime {
     struct skl_runtime_config config;
-    char *spool_dir;
+    char *spool_dir, *layers_dir;
     struct skl_agents *agents;
 };
 
@@ -48,9 +48,10 @@ struct skl_workload {
     bool confirm_later;
 };
 
-/* staging.c: archives for a container that has no agent yet, as files beside the spool. */
+/* staging.c: archives for a container that has no agent yet, as files beside the spool; and the layers of a built image,
+ * which go first, and to each new workload again. */
 typedef void skl_delivery_cb(void *arg, const struct skl_error *err);
-/* NULL when nothing is staged (the callback does not run). Files are deleted as they arrive. */
+/* NULL when nothing is to be sent (the callback does not run). Staged files are deleted as they arrive. */
 struct skl_delivery *skl_delivery_start(struct skl_workload *w, skl_delivery_cb *cb, void *arg);
 void skl_delivery_cancel(struct skl_delivery **d); /* NULL is fine */
 int skl_staging_put(struct skl_workload *w, const struct skl_put_options *options,

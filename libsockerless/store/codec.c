@@ -177,6 +177,7 @@ int skl_spec_encode(const struct skl_container_spec *s, char **ret, struct skl_e
     put_strv(j, "extra_hosts", s->extra_hosts);
     put_strv(j, "group_add", s->group_add);
     put_strv(j, "ulimits", s->ulimits);
+    put_strv(j, "layers", s->layers);
     put_str(j, "registry_auth", s->registry_auth);
     put_labels(j, "labels", &s->labels);
     put_mounts(j, s);
@@ -246,6 +247,7 @@ int skl_spec_decode(struct skl_str text, struct skl_container_spec *s, struct sk
     s->extra_hosts = skl_json_get_strv(o, "extra_hosts");
     s->group_add = skl_json_get_strv(o, "group_add");
     s->ulimits = skl_json_get_strv(o, "ulimits");
+    s->layers = skl_json_get_strv(o, "layers");
     s->registry_auth = get_str(o, "registry_auth");
     get_labels(o, "labels", &s->labels);
     get_mounts(o, s);
@@ -348,6 +350,9 @@ int skl_image_encode(const struct skl_image *i, char **ret, struct skl_error *er
     put_i64(j, "tagged_ns", i->tagged_ns);
     put_true(j, "synthetic", i->synthetic);
     put_str(j, "registry_auth", i->registry_auth);
+    put_str(j, "parent", i->parent);
+    put_strv(j, "layers", i->layers);
+    put_strv(j, "build_keys", i->build_keys);
     put_labels(j, "labels", &i->labels);
     skl_json_end_object(j);
     return writer_finish(&w, ret, err);
@@ -372,6 +377,9 @@ int skl_image_decode(struct skl_str text, struct skl_image *i, struct skl_error 
     i->tagged_ns = get_i64(o, "tagged_ns");
     i->synthetic = get_bool(o, "synthetic");
     i->registry_auth = get_str(o, "registry_auth");
+    i->parent = get_str(o, "parent");
+    i->layers = skl_json_get_strv(o, "layers");
+    i->build_keys = skl_json_get_strv(o, "build_keys");
     get_labels(o, "labels", &i->labels);
     return 0;
 }

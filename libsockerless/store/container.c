@@ -34,10 +34,11 @@ struct skl_container *skl_container_new(void)
 
 void skl_container_spec_fini(struct skl_container_spec *s)
 {
-    char **const texts[] = {&s->image,       &s->image_id, &s->image_ref,       &s->cwd,
-                            &s->user,        &s->hostname, &s->stop_signal,     &s->registry_auth,
+    char **const texts[] = {&s->image,       &s->image_id, &s->image_ref,   &s->cwd,
+                            &s->user,        &s->hostname, &s->stop_signal, &s->registry_auth,
                             &s->config_json, &s->platform};
-    char ***const vectors[] = {&s->argv, &s->env, &s->extra_hosts, &s->group_add, &s->ulimits};
+    char ***const vectors[] = {&s->argv,      &s->env,     &s->extra_hosts,
+                               &s->group_add, &s->ulimits, &s->layers};
 
     for (size_t i = 0; i < SKL_ARRAY_LEN(texts); i++)
         free(*texts[i]);

@@ -82,14 +82,15 @@ struct skl_container_spec {
     char **extra_hosts; /* "name:ip" */
     char **group_add;
     char **ulimits; /* "name=soft:hard" */
+    char **layers; /* of a built image: files to be there before each first command of a workload */
     char *
         registry_auth; /* X-Registry-Auth of the pull, for the cloud's own pull; secret; may be NULL */
     struct skl_labels labels;
     struct skl_mount *mounts;
     size_t n_mounts;
-    char *config_json;      /* Config as inspect shows it */
+    char *config_json;            /* Config as inspect shows it */
     const char *host_config_json; /* HostConfig as inspect shows it; base/shared_text.h */
-    char *platform;         /* "linux" */
+    char *platform;               /* "linux" */
 };
 
 struct skl_container {

@@ -31,6 +31,9 @@ void skl_image_free(struct skl_image *i)
     free(i->architecture);
     free(i->variant);
     free(i->registry_auth);
+    free(i->parent);
+    skl_strv_free(i->layers);
+    skl_strv_free(i->build_keys);
     skl_labels_fini(&i->labels);
     free(i);
 }

@@ -1,0 +1,252 @@
+#!/usr/bin/python3
+"""docker build with the classic builder, and what its images do in `docker run`."""
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import Stack, UnixConnection, main  # noqa: E402
+
+FILES = {
+    "a.txt": "hello\n", "b.txt": "b\n", "run.sh": "#!/bin/sh\necho run $(cat /app/data/x)\n", "dir/x": "x in dir\n",
+    "dir/sub/y": "y in sub\n", "secret.key": "no\n", "docs/keep.md": "kept\n", "docs/drop.md": "dropped\n",
+}
+
+
+def tar_of(files, mode=""):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w" + mode) as t:
+        for name, text in files.items():
+            info = tarfile.TarInfo(name)
+            data = text if isinstance(text, bytes) else text.encode()
+            info.size, info.mode, info.mtime = len(data), 0o755 if name.endswith(".sh") else 0o644, 1700000000
+            t.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+class Build(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack().__enter__()
+        cls.addClassCleanup(cls.stack.__exit__, None, None, None)
+        cls.env = dict(cls.stack.env(), DOCKER_BUILDKIT="0")
+
+    def build(self, dockerfile, *args, files=None, ok=True):
+        with tempfile.TemporaryDirectory(prefix="skl-b-") as d:
+            for name, text in dict(FILES, **(files or {})).items():
+                path = os.path.join(d, name)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(path, "wb" if isinstance(text, bytes) else "w") as f:
+                    f.write(text)
+                os.chmod(path, 0o755 if name.endswith(".sh") else 0o644)
+            with open(os.path.join(d, "Dockerfile"), "w") as f:
+                f.write(dockerfile)
+            r = subprocess.run(["docker", "build", *args, d], capture_output=True, env=self.env, timeout=120, text=True)
+        self.assertEqual(r.returncode == 0, ok, r.stdout[-2000:] + r.stderr[-2000:] + self.stack.log("backend")[-1500:])
+        return r.stdout if ok else r.stdout + r.stderr
+
+    def run_image(self, *args, check=0):
+        return self.stack.docker("run", "--rm", *args, check=check).stdout.decode()
+
+    def post(self, query, body, headers=None):
+        c = UnixConnection(self.stack.socket)
+        c.request("POST", "/v1.44/build?" + query, body, dict({"Content-Type": "application/x-tar"}, **(headers or {})))
+        r = c.getresponse()
+        text = r.read().decode()
+        c.close()
+        return r.status, text
+
+    def lines(self, query, files, mode=""):
+        status, text = self.post(query, tar_of(files, mode))
+        self.assertEqual(status, 200, text)
+        return [json.loads(line) for line in text.split("\r\n") if line]
+
+    def test_copied_files_are_there_and_the_configuration_counts(self):
+        out = self.build("""FROM busybox
+ENV GREETING="good day" NAME=x
+WORKDIR /app
+COPY --chmod=0755 run.sh .
+COPY dir data/
+COPY a.txt b.txt /two/
+COPY *.txt /wild/
+ADD a.txt /etc
+USER 0:0
+LABEL maker=me
+EXPOSE 80 90/udp
+CMD ["./run.sh"]
+""", "-t", "app:1", "--label", "extra=1")
+        self.assertIn("Successfully tagged app:1", out)
+        self.assertEqual(self.run_image("app:1"), "run x in dir\n")
+        self.assertEqual(self.run_image("app:1", "sh", "-c", "echo $GREETING; pwd; cat /app/data/sub/y /two/b.txt /wild/a.txt /etc/a.txt; ls -ld /etc/passwd | cut -c1-10"),
+                         "good day\n/app\ny in sub\nb\nhello\nhello\n-rw-r--r--\n")
+        config = json.loads(self.stack.docker("image", "inspect", "app:1").stdout)[0]
+        self.assertEqual(config["Config"]["Labels"], {"maker": "me", "extra": "1"})
+        self.assertEqual(sorted(config["Config"]["ExposedPorts"]), ["80/tcp", "90/udp"])
+        history = self.stack.docker("history", "--no-trunc", "app:1").stdout.decode()
+        self.assertIn('CMD ["./run.sh"]', history)
+
+    def test_files_are_there_after_a_restart_too(self):
+        self.build("FROM busybox\nCOPY a.txt /x/a.txt\nCMD [\"cat\", \"/x/a.txt\"]\n", "-t", "again:1")
+        self.stack.docker("create", "--name", "again", "again:1", check=0)
+        for _ in range(2):
+            self.assertEqual(self.stack.docker("start", "-a", "again", check=0).stdout, b"hello\n")
+        self.stack.docker("rm", "again", check=0)
+
+    def test_stages_pass_files_on(self):
+        self.build("""ARG BASE=busybox
+FROM $BASE AS Source
+COPY dir /src/dir
+COPY --from=0 a.txt /never
+""", ok=False)
+        out = self.build("""ARG BASE=busybox
+FROM $BASE AS Source
+COPY dir /src/dir
+FROM source AS second
+COPY a.txt /src/
+FROM busybox
+COPY --from=source /src/dir/x /x
+COPY --from=1 /src /all
+CMD cat /x /all/a.txt /all/dir/sub/y
+""", "-t", "stages:1")
+        self.assertIn("Step 8/9 : COPY --from=1 /src /all", out)
+        self.assertEqual(self.run_image("stages:1"), "x in dir\nhello\ny in sub\n")
+        self.build("FROM busybox\nCOPY --from=stages:1 /all/a.txt /from-image\nCMD [\"cat\",\"/from-image\"]\n", "-t", "copied:1")
+        self.assertEqual(self.run_image("copied:1"), "hello\n")
+        self.build("FROM copied:1\nCOPY b.txt /\nCMD cat /from-image /b.txt\n", "-t", "on-top:1")
+        self.assertEqual(self.run_image("on-top:1"), "hello\nb\n")
+
+    def test_a_target_ends_the_build_early(self):
+        out = self.build("FROM busybox AS one\nENV A=1\nFROM busybox\nENV B=1\n", "--target", "one")
+        self.assertIn("Step 2/2 : ENV A=1", out)
+        self.assertIn("failed to reach build target nope", self.build("FROM busybox\n", "--target", "nope", ok=False))
+
+    def test_run_is_said_not_to_be_executed(self):
+        out = self.build("FROM busybox\nRUN touch /never\nCMD ls /never\n", "-t", "runs:1")
+        self.assertIn("RUN is not executed", out)
+        self.assertIn("not executed", self.stack.docker("history", "runs:1").stdout.decode())
+        self.run_image("runs:1", check=1)
+
+    def test_owners_by_name_and_number(self):
+        self.build("""FROM busybox
+COPY passwd group /etc/
+COPY --chown=7:5 a.txt /o/number
+COPY --chown=8 a.txt /o/user
+COPY --chown=bob a.txt /o/name
+COPY --chown=bob:staff dir /o/both
+CMD stat -c '%n %u:%g' /o/number /o/user /o/name /o/both /o/both/sub/y
+""", "-t", "owners:1", files={"passwd": "root:x:0:0::/root:/bin/sh\nbob:x:1234:1235::/:/bin/sh\n", "group": "staff:x:77:\n"})
+        self.assertEqual(self.run_image("owners:1"), "/o/number 7:5\n/o/user 8:8\n/o/name 1234:1235\n/o/both 1234:77\n/o/both/sub/y 1234:77\n")
+        self.build("FROM busybox\nCOPY --chown=stranger a.txt /x\nCMD true\n", "-t", "owners:2")
+        r = self.stack.docker("run", "--rm", "owners:2")
+        self.assertEqual(r.returncode, 125)
+        self.assertIn(b"unable to find user stranger", r.stderr)
+
+    def test_ignored_files_stay_out(self):
+        ignore = {".dockerignore": "*.key\ndocs\n!docs/keep.md\n", "Dockerfile": "FROM busybox\nCOPY . /c/\nCMD find /c -type f\n"}
+        lines = self.lines("t=ignored:1", dict(FILES, **ignore))  # not applied by a client
+        self.assertIn({"stream": "Successfully tagged ignored:1\n"}, lines)
+        found = self.run_image("ignored:1").split()
+        self.assertIn("/c/docs/keep.md", found)
+        self.assertIn("/c/dir/sub/y", found)
+        self.assertNotIn("/c/docs/drop.md", found)
+        self.assertNotIn("/c/secret.key", found)
+
+    def test_archives_are_unpacked_by_add_only(self):
+        for mode in ("", ":gz", ":bz2", ":xz"):
+            packed = tar_of({"in/tar.txt": "from tar\n"}, mode)
+            self.build("FROM busybox\nADD p.tar /ad\nCOPY p.tar /co/\nCMD cat /ad/in/tar.txt; ls /co\n", "-t", "packed:1", files={"p.tar": packed})
+            self.assertEqual(self.run_image("packed:1"), "from tar\np.tar\n")
+
+    def test_here_documents_become_files(self):
+        lines = self.lines("t=here:1", {"Dockerfile": "FROM busybox\nARG WHO=you\nCOPY <<EOF <<'RAW' /h/\nhi $WHO\nEOF\n$raw\nRAW\nCMD cat /h/EOF /h/RAW\n"})
+        self.assertIn({"stream": "Successfully tagged here:1\n"}, lines)
+        self.assertEqual(self.run_image("here:1"), "hi you\n$raw\n")
+
+    def test_arguments_and_their_scopes(self):
+        out = self.build("""ARG GLOBAL=g
+FROM busybox
+ARG GLOBAL
+ARG OWN=default
+ENV SEEN=$GLOBAL-$OWN-$UNSET-${HTTP_PROXY:+p}
+CMD echo $SEEN
+""", "-t", "args:1", "--build-arg", "OWN=given", "--build-arg", "HTTP_PROXY=http://x", "--build-arg", "UNUSED=1")
+        self.assertIn("[Warning] One or more build-args [UNUSED] were not consumed", out)
+        self.assertEqual(self.run_image("args:1"), "g-given--p\n")
+
+    def test_triggers_run_in_the_next_build(self):
+        self.build("FROM busybox\nONBUILD COPY a.txt /onbuild/\nONBUILD ENV T=1\n", "-t", "trigger:1")
+        out = self.build("FROM trigger:1\nCMD cat /onbuild/a.txt; echo $T\n", "-t", "triggered:1")
+        self.assertIn("# Executing 2 build triggers", out)
+        self.assertEqual(self.run_image("triggered:1"), "hello\n1\n")
+
+    def test_equal_builds_give_the_same_image(self):
+        text = "FROM busybox\nCOPY a.txt /same\nENV A=1\n"
+        first = self.build(text, "-q")
+        self.assertRegex(first, r"^sha256:[0-9a-f]{64}\n$")
+        again = self.build(text)
+        self.assertEqual(again.count("Using cache"), 2)
+        self.assertEqual(self.build(text, "-q"), first)
+        self.assertNotIn("Using cache", self.build(text, "--no-cache"))
+        self.assertNotIn("Using cache", self.build(text, files={"a.txt": "other\n"}).split("ENV")[0])
+
+    def test_failures_have_the_engines_words(self):
+        for text, want in (
+                ("FROM busybox\nFOO bar\n", "dockerfile parse error line 2: unknown instruction: FOO"),
+                ("FROM busybox\n\n\nCOPY a\n", "dockerfile parse error line 4: COPY requires at least two arguments"),
+                ("", "the Dockerfile (Dockerfile) cannot be empty"),
+                ("FROM busybox\nCOPY nope /x\n", "COPY failed: file not found in build context or excluded by .dockerignore: stat nope: file does not exist"),
+                ("FROM busybox\nCOPY ../a /x\n", "COPY failed: forbidden path outside the build context: ../a ()"),
+                ("FROM busybox\nCOPY a.txt b.txt /x\n", "When using COPY with more than one source file, the destination must be a directory and end with a /"),
+                ("FROM busybox\nCOPY zz* /x/\n", "COPY failed: no source files were specified"),
+                ("FROM busybox\nCOPY --from=busybox /bin/sh /x\n", "invalid from flag value busybox: it is no stage"),
+                ("FROM busybox AS a\nRUN make\nFROM busybox\nCOPY --from=a /out /x\n", "its RUN instructions were not executed"),
+                ("FROM busybox\nADD http://127.0.0.1:1/x /x\n", "nothing is downloaded during a build"),
+                ("FROM busybox\nEXPOSE abc\n", "Invalid containerPort: abc"),
+                ("FROM busybox\nSTOPSIGNAL FOO\n", "Invalid signal: FOO"),
+                ("FROM scratch\n", "No image was generated. Is your Dockerfile empty?"),
+                ("FROM no-such-image-anywhere:1\n", "no-such-image-anywhere")):
+            self.assertIn(want, self.build(text, ok=False))
+
+    def test_an_image_from_scratch_cannot_run(self):
+        self.build("FROM scratch\nCOPY a.txt /\nCMD [\"/x\"]\n", "-t", "scratch:1")
+        r = self.stack.docker("run", "--rm", "scratch:1")
+        self.assertEqual(r.returncode, 125)
+        self.assertIn(b"was built FROM scratch", r.stderr)
+
+    def test_answers_before_the_first_line_are_statuses(self):
+        good = tar_of({"Dockerfile": "FROM busybox\n"})
+        for query, body, status, want in (
+                ("dockerfile=Nope", good, 500, "Cannot locate specified Dockerfile: Nope"),
+                ("", b"no tar" * 500, 400, "no tar archive"),
+                ("", good[:100], 400, ""),
+                ("", tar_of({"../../escape": "x"}), 400, ""),
+                ("remote=https://x/y.git", good, 501, "remote build contexts"),
+                ("version=2", good, 501, "BuildKit"),
+                ("version=3", good, 400, "invalid version"),
+                ("t=A:1", good, 400, "must be lowercase"),
+                ("buildargs=x", good, 400, "error reading build args"),
+                ("labels=[]", good, 400, "error reading labels")):
+            got, text = self.post(query, body)
+            self.assertEqual(got, status, (query, text))
+            self.assertIn(want, text)
+        self.assertEqual(os.listdir(os.path.join(self.stack.dir, "state", "builds")), [])
+
+    def test_layers_go_with_their_last_user(self):
+        self.build("FROM busybox\nCOPY a.txt /gone\nENV U=unique\n", "-t", "gone:1", files={"a.txt": "unique layer\n"})
+        layers = os.path.join(self.stack.dir, "state", "layers")
+        before = set(os.listdir(layers))
+        self.stack.docker("rmi", "gone:1", check=0)
+        self.assertEqual(len(before - set(os.listdir(layers))), 1)
+        status, answer = self.stack.api("POST", "/v1.44/build/prune")
+        self.assertEqual((status, sorted(answer)), (200, ["CachesDeleted", "SpaceReclaimed"]))
+        self.assertEqual(self.stack.api("POST", "/v1.44/build/cancel?id=x")[0], 200)
+        self.assertEqual(self.stack.api("POST", "/v1.44/build/cancel")[0], 400)
+
+
+if __name__ == "__main__":
+    main()
