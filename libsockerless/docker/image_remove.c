@@ -240,6 +240,7 @@ void skl_route_image_prune(struct skl_request *r)
     skl_json_int(&x.j, "SpaceReclaimed", reclaimed);
     skl_json_end_object(&x.j);
     skl_render_forget_lists(x.s);
+    (void)skl_layers_collect(r->engine); /* their sizes are in the images' */
     skl_prune_event(r->engine, "image", reclaimed);
     skl_request_json(r, 200, &b);
 }
