@@ -116,6 +116,20 @@ static int parse(struct skl_create *x, const cJSON *body, struct skl_error *err)
     return rc;
 }
 
+/* Files of a built image are brought by the agent. */
+static int check_layers(const struct skl_create *x, struct skl_error *err)
+{
+    const struct skl_engine *e = x->engine;
+    const struct skl_container_spec *spec = &x->c->spec;
+    const char *why = NULL;
+
+    if (!spec->layers || !spec->layers[0] || e->backend->has_agent(e->backend_ctx, spec, &why))
+        return 0;
+    return skl_fail(err, SKL_E_UNSUPPORTED,
+                    "%.200s was built here, and nothing can bring its files into the container: %s",
+                    spec->image, why ? why : "it has no agent");
+}
+
 static int fill(struct skl_create *x, const char *platform, struct skl_error *err)
 {
     int rc = check_platform(x, platform, err);
@@ -140,7 +154,7 @@ static int fill(struct skl_create *x, const char *platform, struct skl_error *er
         rc = skl_create_take_networks(x, err);
     if (rc == 0 && x->engine->backend->check)
         rc = x->engine->backend->check(x->engine->backend_ctx, &x->c->spec, &x->warnings, err);
-    return rc;
+    return rc < 0 ? rc : check_layers(x, err);
 }
 
 /* x->c belongs to the store afterwards, or is gone. */

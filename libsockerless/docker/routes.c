@@ -41,7 +41,7 @@ const struct skl_route skl_routes[] = {
     {"GET",    "/containers/{id}/checkpoints",  SKL_BODY_NONE, 0, skl_route_checkpoints},
     {"POST",   "/containers/{id}/checkpoints",  SKL_BODY_NONE, 0, skl_route_checkpoints},
     {"DELETE", "/containers/{id}",              SKL_BODY_NONE, 0, skl_route_container_remove},
-    {"POST",   "/commit",                       SKL_BODY_NONE, 0, skl_route_unsupported},
+    {"POST",   "/commit",                       SKL_BODY_JSON, 0, skl_route_commit},
 
     {"GET",    "/images/json",                  SKL_BODY_NONE, 0, skl_route_image_list},
     {"GET",    "/images/search",                SKL_BODY_NONE, 0, skl_route_unsupported},

@@ -88,6 +88,7 @@ void skl_route_image_remove(struct skl_request *r);
 void skl_route_image_prune(struct skl_request *r);
 
 /* build*.c */
+void skl_route_commit(struct skl_request *r);
 void skl_route_build(struct skl_request *r);
 void skl_route_build_prune(struct skl_request *r);
 void skl_route_build_cancel(struct skl_request *r);

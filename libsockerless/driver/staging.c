@@ -86,6 +86,14 @@ void skl_staging_delete(struct skl_workload *w)
     free(list);
 }
 
+bool skl_workload_has_staged(const struct skl_workload *w)
+{
+    size_t n;
+
+    free(staged_list(w, &n));
+    return n > 0;
+}
+
 /* -- taking an archive */
 
 struct staging_sink {

@@ -82,6 +82,7 @@ void skl_workload_on_stdin_room(struct skl_workload *w, void (*cb)(void *arg), v
 void skl_workload_off_stdin_room(struct skl_workload *w, void (*cb)(void *arg), void *arg);
 
 /* -- staged archives: PUT into a container that has no agent; delivered in order before START. */
+bool skl_workload_has_staged(const struct skl_workload *w);
 struct skl_process_spec;
 void skl_workload_process_spec(const struct skl_workload *w,
                                struct skl_process_spec *ret); /* borrowed */

@@ -247,6 +247,39 @@ CMD echo $SEEN
         self.assertEqual(self.stack.api("POST", "/v1.44/build/cancel?id=x")[0], 200)
         self.assertEqual(self.stack.api("POST", "/v1.44/build/cancel")[0], 400)
 
+    def test_a_container_that_has_not_run_can_be_committed(self):
+        s = self.stack
+        self.build("FROM busybox\nCOPY a.txt /kept\nCMD true\n", "-t", "base:1")
+        s.docker("create", "--name", "com", "-e", "A=1", "base:1", "cat", "/kept", check=0)
+        out = s.docker("commit", "-c", "ENV B=$A-2", "-c", 'CMD ["sh", "-c", "cat /kept; echo $B"]', "-m", "why", "-a", "me", "com", "com:1", check=0)
+        self.assertRegex(out.stdout.decode(), r"^sha256:[0-9a-f]{64}\n$")
+        self.assertEqual(self.run_image("com:1"), "hello\n1-2\n")
+        image = json.loads(s.docker("image", "inspect", "com:1", check=0).stdout)[0]
+        self.assertEqual(image["Author"], "me")
+        self.assertIn("why", s.docker("history", "com:1", check=0).stdout.decode())
+        for changes, status, want in (("FOO+bar", 400, "foo is not a valid change command"), ("RUN+x", 400, "run is not a valid change command"),
+                                      ("ENV", 400, "ENV requires at least one argument")):
+            got, answer = s.api("POST", f"/v1.44/commit?container=com&changes={changes}")
+            self.assertEqual((got, answer["message"]), (status, want))
+        self.assertEqual(s.api("POST", "/v1.44/commit?container=nope")[0], 404)
+        self.assertEqual(s.api("POST", "/v1.44/commit")[0], 400)
+        s.docker("start", "-a", "com", check=0)
+        got, answer = s.api("POST", "/v1.44/commit?container=com")
+        self.assertEqual(got, 501)
+        self.assertIn("cannot be saved", answer["message"])
+
+
+class Agentless(unittest.TestCase):
+    def test_files_that_nothing_can_bring_are_refused(self):
+        with Stack(mode="none", env={"SOCKERLESS_ACA_AGENT": "none"}) as s:
+            c = UnixConnection(s.socket)
+            c.request("POST", "/v1.44/build?t=files:1", tar_of({"Dockerfile": "FROM busybox\nCOPY Dockerfile /x\n"}))
+            self.assertIn(b"Successfully tagged", c.getresponse().read())
+            c.close()
+            r = s.docker("create", "files:1", "true")
+            self.assertEqual(r.returncode, 1)
+            self.assertIn(b"nothing can bring its files into the container", r.stderr)
+
 
 if __name__ == "__main__":
     main()
