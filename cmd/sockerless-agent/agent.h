@@ -152,6 +152,7 @@ void agent_archive_put(struct agent *a, const struct skl_frame *f);  /* archive_
 void agent_archive_stat(struct agent *a, const struct skl_frame *f); /* archive_stat.c */
 void agent_top(struct agent *a, const struct skl_frame *f);          /* top.c */
 void agent_stats(struct agent *a, const struct skl_frame *f);        /* stats.c */
+void agent_tunnel(struct agent *a, const struct skl_frame *f);       /* tunnel.c */
 
 /* archive_stat.c: fills in a RESULT; the errors are a Docker Engine's. */
 int agent_stat_path(const char *path, struct skl_buf *result, struct skl_error *err);

@@ -136,6 +136,9 @@ static void open_stream(struct agent *a, const struct skl_frame *f)
     case SKL_FRAME_STATS:
         agent_stats(a, f);
         break;
+    case SKL_FRAME_TUNNEL_OPEN:
+        agent_tunnel(a, f);
+        break;
     case SKL_FRAME_PROBE:
         answer_probe(a, f->stream);
         break;

@@ -128,14 +128,15 @@ static struct session_stream *find_stream(struct skl_session *s, uint32_t id)
 
 static bool is_data(uint8_t type)
 {
-    return type == SKL_FRAME_STDOUT || type == SKL_FRAME_STDERR;
+    return type == SKL_FRAME_STDOUT || type == SKL_FRAME_STDERR || type == SKL_FRAME_TUNNEL_DATA;
 }
 
 /* The types that an agent sends on streams. */
 static bool is_agents(uint8_t type)
 {
     return is_data(type) || type == SKL_FRAME_STARTED || type == SKL_FRAME_END ||
-           type == SKL_FRAME_EXIT || type == SKL_FRAME_ERROR || type == SKL_FRAME_RESULT;
+           type == SKL_FRAME_EXIT || type == SKL_FRAME_ERROR || type == SKL_FRAME_RESULT ||
+           type == SKL_FRAME_TUNNEL_CLOSE;
 }
 
 static void stream_frame(struct skl_session *s, const struct skl_frame *f)

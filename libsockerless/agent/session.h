@@ -154,4 +154,23 @@ typedef void skl_stats_cb(void *arg, char *const *stats,
                           const struct skl_error *err); /* "name value" */
 void skl_session_stats(struct skl_session *s, skl_stats_cb *cb, void *arg);
 
+/* -- a TCP connection to a port on the workload's own loopback */
+struct skl_tunnel;
+struct skl_tunnel_events {
+    void (*on_open)(void *arg);
+    void (*on_data)(void *arg, struct skl_str data); /* consumed by skl_tunnel_consumed */
+    void (*on_credit)(void *arg);
+    void (*on_eof)(void *arg); /* the workload ended its half */
+    /* It is over and the tunnel is gone: err NULL when both halves had ended, else why. */
+    void (*on_end)(void *arg, const struct skl_error *err);
+};
+struct skl_tunnel *skl_session_tunnel(struct skl_session *s, unsigned port,
+                                      const struct skl_tunnel_events *events, void *arg);
+size_t skl_tunnel_credit(const struct skl_tunnel *t);
+void skl_tunnel_data(struct skl_tunnel *t, struct skl_str data); /* <= credit */
+/* Our half is over. on_end may follow before this returns. */
+void skl_tunnel_shutdown(struct skl_tunnel *t);
+void skl_tunnel_consumed(struct skl_tunnel *t, size_t n);
+void skl_tunnel_close(struct skl_tunnel *t); /* on_end does not run any more */
+
 #endif

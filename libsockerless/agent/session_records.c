@@ -39,6 +39,7 @@ static bool is_number(uint16_t tag)
     case SKL_TAG_FINISHED_NS:
     case SKL_TAG_PRIVILEGED:
     case SKL_TAG_CONSUMED:
+    case SKL_TAG_PORT:
         return true;
     default:
         return false;

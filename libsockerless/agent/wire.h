@@ -41,17 +41,17 @@
     X(ARCHIVE_STAT, 16)                                                                            \
     X(TOP, 17)                                                                                     \
     X(STATS, 18)                                                                                   \
-    X(PROBE, 19)       /* B: are you there and what runs; A answers RESULT */                      \
-    X(TUNNEL_OPEN, 20) /* reserved for published ports */                                          \
-    X(TUNNEL_DATA, 21)                                                                             \
-    X(TUNNEL_CLOSE, 22)                                                                            \
-    X(CREDIT, 23) /* both link: bytes consumed so far on a stream, and frames received */          \
-    X(PING, 24)   /* both link */                                                                  \
-    X(PONG, 25)   /* both link */                                                                  \
-    X(ERROR, 26)  /* A: the request of this stream failed (code, message); it is over */           \
-    X(RESULT, 27) /* A: the answer to ARCHIVE_*, TOP, STATS, PROBE */                              \
-    X(CLOSE, 28)  /* B: I am no longer interested in this stream */                                \
-    X(PAUSE, 29)  /* B main: SIGSTOP (1) or SIGCONT (0) to every process of the container */
+    X(PROBE, 19)        /* B: are you there and what runs; A answers RESULT */                     \
+    X(TUNNEL_OPEN, 20)  /* B: a TCP connection to a port of the workload, on a new stream */       \
+    X(TUNNEL_DATA, 21)  /* both: its bytes; END is a half-close */                                 \
+    X(TUNNEL_CLOSE, 22) /* A: the connection broke; the stream is over */                          \
+    X(CREDIT, 23)       /* both link: bytes consumed so far on a stream, and frames received */    \
+    X(PING, 24)         /* both link */                                                            \
+    X(PONG, 25)         /* both link */                                                            \
+    X(ERROR, 26)        /* A: the request of this stream failed (code, message); it is over */     \
+    X(RESULT, 27)       /* A: the answer to ARCHIVE_*, TOP, STATS, PROBE */                        \
+    X(CLOSE, 28)        /* B: I am no longer interested in this stream */                          \
+    X(PAUSE, 29)        /* B main: SIGSTOP (1) or SIGCONT (0) to every process of the container */
 
 enum skl_frame_type {
 #define X(name, value) SKL_FRAME_##name = value,
@@ -100,7 +100,7 @@ enum skl_frame_type {
     X(WINDOW, 38)                                                                                  \
     X(EXIT_KNOWN, 39) /* WELCOME: the backend has recorded the end of run RUN */                   \
     X(HOSTS, 40)      /* repeated, "ip name": added to /etc/hosts */                               \
-    X(INIT, 41)       /* 1: --init, signals are passed on whatever the command does with them */                         \
+    X(INIT, 41)       /* 1: --init, signals are passed on whatever the command does with them */   \
     X(STAT, 42)       /* STATS: repeated, "name value" */                                          \
     X(GROUP_ADD, 43)  /* repeated */                                                               \
     X(ULIMIT, 44)     /* repeated, "name=soft:hard" */                                             \
@@ -108,7 +108,8 @@ enum skl_frame_type {
     X(FINISHED_NS, 46)                                                                             \
     X(PRIVILEGED, 47)                                                                              \
     X(SYMLINK_PATH, 48) /* ARCHIVE_GET of a link: how the name in the archive is to be */          \
-    X(CONSUMED, 49)     /* CREDIT: data bytes of the stream consumed so far, from its beginning */
+    X(CONSUMED, 49)     /* CREDIT: data bytes of the stream consumed so far, from its beginning */ \
+    X(PORT, 50)         /* TUNNEL_OPEN */
 
 enum skl_tag {
 #define X(name, value) SKL_TAG_##name = value,

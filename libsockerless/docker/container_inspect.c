@@ -3,6 +3,7 @@
 #include "base/json_read.h"
 #include "base/limits.h"
 #include "docker/container_render.h"
+#include "docker/ports.h"
 #include "docker/render.h"
 #include "docker/routes.h"
 
@@ -83,19 +84,6 @@ static void render_bridge(struct skl_json *j, struct skl_store *s, const struct 
     skl_json_str(j, "MacAddress", found ? found->mac : "");
 }
 
-static void render_ports(struct skl_json *j, const struct skl_container *c)
-{
-    SKL_AUTO_JSON cJSON *config = NULL;
-    const cJSON *port;
-
-    skl_json_object(j, "Ports");
-    if (skl_container_is_running(c) &&
-        skl_json_parse(skl_str(c->spec.config_json), &config, NULL) == 0)
-        cJSON_ArrayForEach(port, skl_json_get(config, "ExposedPorts"))
-            skl_json_null(j, port->string);
-    skl_json_end_object(j);
-}
-
 static void render_network_settings(struct skl_json *j, struct skl_store *s,
                                     const struct skl_container *c, int version)
 {
@@ -103,7 +91,7 @@ static void render_network_settings(struct skl_json *j, struct skl_store *s,
     skl_json_str(j, "Bridge", "");
     skl_json_str(j, "SandboxID", "");
     skl_json_str(j, "SandboxKey", "");
-    render_ports(j, c);
+    skl_render_ports(j, c);
     skl_json_bool(j, "HairpinMode", false);
     skl_json_str(j, "LinkLocalIPv6Address", "");
     skl_json_int(j, "LinkLocalIPv6PrefixLen", 0);

@@ -11,6 +11,7 @@
 #include "docker/container_filter.h"
 #include "docker/container_render.h"
 #include "docker/image_names.h"
+#include "docker/ports.h"
 #include "docker/render.h"
 #include "docker/routes.h"
 
@@ -60,29 +61,6 @@ static void render_fixed(struct skl_json *j, struct skl_store *s, const struct s
     skl_render_mounts(j, c);
 }
 
-static void render_exposed(struct skl_json *j, const struct skl_container *c)
-{
-    SKL_AUTO_JSON cJSON *config = NULL;
-    const cJSON *port;
-
-    if (skl_json_parse(skl_str(c->spec.config_json), &config, NULL) < 0)
-        config = NULL;
-    skl_json_array(j, NULL);
-    cJSON_ArrayForEach(port, skl_json_get(config, "ExposedPorts"))
-    {
-        struct skl_str proto, number = skl_str_cut(skl_str(port->string), '/', &proto);
-        uint64_t n;
-
-        if (!skl_str_u64(number, &n))
-            continue; /* a range is one key and no port */
-        skl_json_object(j, NULL);
-        skl_json_int(j, "PrivatePort", (int64_t)n);
-        skl_json_strn(j, "Type", proto.p ? proto : SKL_STR("tcp"));
-        skl_json_end_object(j);
-    }
-    skl_json_end_array(j);
-}
-
 static const char *fixed_part(struct skl_store *s, struct skl_container *c)
 {
     struct skl_buf b;
@@ -95,7 +73,7 @@ static const char *fixed_part(struct skl_store *s, struct skl_container *c)
     render_fixed(&j, s, c);
     skl_buf_addc(&b, '\n');
     skl_json_init(&j, &b);
-    render_exposed(&j, c);
+    skl_render_port_list(&j, c);
     c->list_cache = skl_buf_detach(&b);
     return c->list_cache;
 }
@@ -119,7 +97,10 @@ void skl_render_container_entry(struct skl_json *j, struct skl_store *s, struct 
     skl_json_object(j, NULL);
     skl_buf_add(j->b, fixed, (size_t)(ports - fixed) - 1);
     j->need_comma = true;
-    skl_json_raw(j, "Ports", skl_container_is_running(c) ? ports : "[]");
+    if (c->published_json && skl_container_is_running(c))
+        skl_render_port_list(j, c);
+    else
+        skl_json_raw(j, "Ports", skl_container_is_running(c) ? ports : "[]");
     skl_json_str(j, "State", skl_container_state_name(skl_container_shown_state(c)));
     skl_json_strn(j, "Status", skl_buf_str(&status));
     if (size)

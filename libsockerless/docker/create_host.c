@@ -276,7 +276,6 @@ static int take_ports(struct skl_create *x, struct skl_error *err)
 {
     const cJSON *sent = skl_json_get(x->host, "PortBindings"), *port, *binding;
     cJSON *shown = cJSON_CreateObject(), *exposed = skl_json_get(x->config, "ExposedPorts");
-    bool published = skl_json_get_bool(x->host, "PublishAllPorts", false);
     int rc = 0;
 
     cJSON_ArrayForEach(port, sent)
@@ -301,7 +300,10 @@ static int take_ports(struct skl_create *x, struct skl_error *err)
             cJSON_AddStringToObject(row, "HostPort", host_port ? host_port : "");
             cJSON_AddItemToArray(list, row);
         }
-        published = true;
+        if (rc == 0 && cJSON_GetArraySize(list) > 0 && strstr(port->string, "/") &&
+            !strstr(port->string, "/tcp"))
+            skl_buf_addf(&x->warnings, "Port %.32s is not published: only TCP can be carried.\n",
+                         port->string);
         if (!exposed) {
             skl_fields_set(x->config, "ExposedPorts", cJSON_CreateObject());
             exposed = skl_json_get(x->config, "ExposedPorts");
@@ -310,8 +312,6 @@ static int take_ports(struct skl_create *x, struct skl_error *err)
             cJSON_AddItemToObject(exposed, port->string, cJSON_CreateObject());
     }
     skl_fields_set(x->host, "PortBindings", shown);
-    if (rc == 0 && published)
-        skl_buf_adds(&x->warnings, "Published ports are recorded, but not reachable yet.\n");
     return rc;
 }
 

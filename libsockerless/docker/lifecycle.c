@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "docker/lifecycle_internal.h"
+#include "docker/ports.h"
 
 struct skl_lifecycle *skl_lifecycle_new(struct skl_engine *e)
 {
@@ -56,6 +57,7 @@ static void flow_free(struct skl_flow *f)
     skl_timer_cancel(&f->poll);
     skl_timer_cancel(&f->restart);
     skl_waiter_cancel(&f->exit_wait);
+    skl_ports_close(f->ports);
     skl_list_foreach_safe (it, tmp, &f->jobs) {
         struct skl_job *job = SKL_LIST_ENTRY(it, struct skl_job, in_flow);
 

@@ -83,6 +83,7 @@ struct skl_flow {
     struct skl_timer *restart; /* restart policy: until the next start */
     int64_t restart_delay_ms;
     unsigned remove_tries;
+    struct skl_ports *ports;   /* published; NULL: none */
     struct skl_error *failure; /* of a start whose cloud resources are being removed */
 };
 
@@ -115,9 +116,10 @@ void skl_flow_cancel_start(struct skl_flow *f); /* a forced remove does not wait
 void skl_flow_stop(struct skl_flow *f);         /* lifecycle_stop.c */
 void skl_flow_restart(struct skl_flow *f);      /* lifecycle_stop.c */
 void skl_flow_kill_for_remove(
-    struct skl_flow *f);                  /* lifecycle_stop.c: goes on in skl_flow_remove() */
-void skl_flow_pause(struct skl_flow *f);  /* lifecycle_stop.c */
-void skl_flow_remove(struct skl_flow *f); /* lifecycle_remove.c */
+    struct skl_flow *f);                     /* lifecycle_stop.c: goes on in skl_flow_remove() */
+void skl_flow_pause(struct skl_flow *f);     /* lifecycle_stop.c */
+void skl_flow_remove(struct skl_flow *f);    /* lifecycle_remove.c */
+void skl_flow_unpublish(struct skl_flow *f); /* lifecycle_start.c: its ports are free again */
 
 /* lifecycle_watch.c: asks the platform again and again, at a pace that fits. */
 void skl_flow_watch(struct skl_flow *f);

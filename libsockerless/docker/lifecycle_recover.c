@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "docker/lifecycle_internal.h"
+#include "docker/ports.h"
 
 static void no_agent_came(void *arg)
 {
@@ -43,6 +44,8 @@ static void recover(struct skl_engine *e, struct skl_container *c)
     struct skl_flow *f = skl_flow_of(e, c);
     struct skl_op *op;
 
+    if (c->published_json)
+        skl_ports_reopen(e, c, &f->ports);
     switch (c->state) {
     case SKL_CONTAINER_RUNNING:
     case SKL_CONTAINER_PAUSED:

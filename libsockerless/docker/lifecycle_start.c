@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "docker/lifecycle_internal.h"
+#include "docker/ports.h"
 
 /* -- create, for backends that make the cloud resource early */
 
@@ -72,6 +73,25 @@ void skl_flow_create(struct skl_flow *f)
     skl_flow_job(f, SKL_JOB_CREATE, created);
 }
 
+/* -- published ports */
+
+static int publish(struct skl_flow *f, struct skl_error *err)
+{
+    skl_flow_unpublish(f);
+    return skl_ports_open(f->l->e, f->c, &f->ports, err);
+}
+
+void skl_flow_unpublish(struct skl_flow *f)
+{
+    struct skl_error err;
+
+    skl_ports_close(f->ports);
+    f->ports = NULL;
+    if (f->c->published_json && skl_container_set_published(f->l->e->store, f->c, NULL, &err) < 0)
+        skl_err("lifecycle", "ports stay recorded as published", "container", f->c->id, "error",
+                err.msg, NULL);
+}
+
 /* -- the end of a start */
 
 static void cleaned_up(struct skl_flow *f, struct skl_job *job)
@@ -99,6 +119,7 @@ static void start_failed(struct skl_flow *f, int code, const struct skl_error *w
     skl_timer_cancel(&f->deadline);
     skl_workload_cancel_begin(w);
     skl_workload_shutdown(w);
+    skl_flow_unpublish(f);
     if (f->c->state == SKL_CONTAINER_STARTING &&
         skl_container_start_failed(e->store, f->c, code, copy.msg, &err) < 0)
         skl_err("lifecycle", "a failed start could not be recorded", "container", f->c->id, "error",
@@ -329,6 +350,10 @@ void skl_flow_start(struct skl_flow *f)
         skl_container_set_manual_stop(e->store, c, false);
     if (skl_container_starting(e->store, c, &err) < 0) {
         skl_flow_finish(f, &err);
+        return;
+    }
+    if (publish(f, &err) < 0) {
+        start_failed(f, 128, &err, false);
         return;
     }
     if (skl_workload_is_warm(w)) {

@@ -133,6 +133,7 @@ void skl_flow_on_exited(void *engine, struct skl_container *c)
     struct skl_flow *f = skl_flow_of(e, c);
 
     skl_flow_unwatch(f);
+    skl_flow_unpublish(f);
     if (e->closing)
         return;
     if (c->state == SKL_CONTAINER_RESTARTING) {

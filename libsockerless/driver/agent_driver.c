@@ -221,6 +221,18 @@ static int agent_stats(struct skl_workload *w, skl_stats_cb *cb, void *arg, stru
     return 0;
 }
 
+static int agent_tunnel(struct skl_workload *w, unsigned port,
+                        const struct skl_tunnel_events *events, void *arg, struct skl_tunnel **ret,
+                        struct skl_error *err)
+{
+    struct skl_session *s = session_of(w);
+
+    if (!s)
+        return -SKL_E_UNAVAILABLE;
+    *ret = skl_session_tunnel(s, port, events, arg);
+    return 0;
+}
+
 const struct skl_driver skl_driver_agent = {
     .name = "agent",
     .signal = agent_signal,
@@ -232,4 +244,5 @@ const struct skl_driver skl_driver_agent = {
     .put = agent_put,
     .top = agent_top,
     .stats = agent_stats,
+    .tunnel = agent_tunnel,
 };

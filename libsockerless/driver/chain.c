@@ -65,3 +65,9 @@ int skl_driver_stats(struct skl_workload *w, skl_stats_cb *cb, void *arg, struct
 {
     FIRST(stats(w, cb, arg, err));
 }
+
+int skl_driver_tunnel(struct skl_workload *w, unsigned port, const struct skl_tunnel_events *events,
+                      void *arg, struct skl_tunnel **ret, struct skl_error *err)
+{
+    FIRST(tunnel(w, port, events, arg, ret, err));
+}

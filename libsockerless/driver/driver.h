@@ -30,6 +30,8 @@ struct skl_driver {
     int (*top)(struct skl_workload *w, const char *ps_args, skl_top_cb *cb, void *arg,
                struct skl_error *err);
     int (*stats)(struct skl_workload *w, skl_stats_cb *cb, void *arg, struct skl_error *err);
+    int (*tunnel)(struct skl_workload *w, unsigned port, const struct skl_tunnel_events *events,
+                  void *arg, struct skl_tunnel **ret, struct skl_error *err);
 };
 
 extern const struct skl_driver skl_driver_agent, skl_driver_synthetic;
@@ -51,6 +53,8 @@ int skl_driver_put(struct skl_workload *w, const struct skl_put_options *options
 int skl_driver_top(struct skl_workload *w, const char *ps_args, skl_top_cb *cb, void *arg,
                    struct skl_error *err);
 int skl_driver_stats(struct skl_workload *w, skl_stats_cb *cb, void *arg, struct skl_error *err);
+int skl_driver_tunnel(struct skl_workload *w, unsigned port, const struct skl_tunnel_events *events,
+                      void *arg, struct skl_tunnel **ret, struct skl_error *err);
 
 /* An archive that is read (GET) or written (PUT): an agent's transfer or a staged file. */
 void skl_source_consumed(struct skl_source *s, size_t n);

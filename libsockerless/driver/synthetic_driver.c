@@ -196,6 +196,12 @@ static int no_stats(struct skl_workload *w, skl_stats_cb *cb, void *arg, struct 
     return needs_agent(w, "stats", err);
 }
 
+static int no_tunnel(struct skl_workload *w, unsigned port, const struct skl_tunnel_events *events,
+                     void *arg, struct skl_tunnel **ret, struct skl_error *err)
+{
+    return needs_agent(w, "a published port", err);
+}
+
 const struct skl_driver skl_driver_synthetic = {
     .name = "synthetic",
     .signal = no_signal,
@@ -207,4 +213,5 @@ const struct skl_driver skl_driver_synthetic = {
     .put = synthetic_put,
     .top = synthetic_top,
     .stats = no_stats,
+    .tunnel = no_tunnel,
 };

@@ -85,6 +85,7 @@ void skl_container_free(struct skl_container *c)
     free(c->health_log_json);
     free(c->token);
     free(c->agent_address);
+    free(c->published_json);
     free(c->list_cache);
     skl_labels_fini(&c->cloud);
     free(skl_container_full(c));
@@ -340,6 +341,23 @@ int skl_container_set_agent(struct skl_store *s, struct skl_container *c, const 
     free(c->agent_address);
     c->token = next.token;
     c->agent_address = next.agent_address;
+    return 0;
+}
+
+int skl_container_set_published(struct skl_store *s, struct skl_container *c, const char *json,
+                                struct skl_error *err)
+{
+    struct skl_container next = *c;
+    int rc;
+
+    next.published_json = skl_strdup(json);
+    rc = write_changed(s, c, &next, err);
+    if (rc < 0) {
+        free(next.published_json);
+        return rc;
+    }
+    free(c->published_json);
+    c->published_json = next.published_json;
     return 0;
 }
 

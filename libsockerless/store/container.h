@@ -120,6 +120,7 @@ struct skl_container {
                               * forward dialling need it; the database is 0600 in a 0700 directory */
     struct skl_labels cloud; /* what a backend remembers: names and ids of its cloud resources */
     char *agent_address;     /* forward mode; NULL else */
+    char *published_json;    /* NetworkSettings.Ports while ports are published; NULL else */
 
     struct skl_list waiters;
     struct skl_list in_store; /* newest last */
@@ -192,6 +193,9 @@ int skl_container_set_cloud(struct skl_store *s, struct skl_container *c, const 
                             const char *value, struct skl_error *err);
 int skl_container_set_agent(struct skl_store *s, struct skl_container *c, const char *token,
                             const char *address, struct skl_error *err);
+/* json NULL: no port is published any more. */
+int skl_container_set_published(struct skl_store *s, struct skl_container *c, const char *json,
+                                struct skl_error *err);
 /* After a change of endpoints, labels or JSON members (connect, update). */
 int skl_container_save(struct skl_store *s, struct skl_container *c, struct skl_error *err);
 

@@ -40,6 +40,7 @@ int skl_container_write(struct skl_store *s, const struct skl_container *c, stru
     skl_db_bind_text(stmt, 20, c->agent_address);
     skl_db_bind_text(stmt, 21, cloud);
     skl_db_bind_text(stmt, 22, endpoints);
+    skl_db_bind_text(stmt, 23, c->published_json);
     return skl_db_run(s->db, stmt, err);
 }
 
@@ -167,6 +168,7 @@ static int read_row(struct skl_store *s, sqlite3_stmt *stmt, struct skl_error *e
         return rc;
     }
     c->health_log_json = column_dup(stmt, 23);
+    c->published_json = column_dup(stmt, 24);
     if (skl_container_full(c)->seq > s->last_seq)
         s->last_seq = skl_container_full(c)->seq;
     skl_container_link(s, c);

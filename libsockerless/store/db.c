@@ -44,6 +44,7 @@ static const char *const migrations[] = {
     "CREATE TABLE exec(seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, owner TEXT,"
     " body TEXT NOT NULL);"
     "CREATE INDEX exec_owner ON exec(owner);",
+    "ALTER TABLE container ADD COLUMN published TEXT;",
 };
 
 static const char *const sql[] = {
@@ -56,12 +57,12 @@ static const char *const sql[] = {
 #undef X
         [SKL_SQL_CONTAINER_PUT] =
             "REPLACE INTO container VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
-            " ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+            " ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
     [SKL_SQL_CONTAINER_DELETE] = "DELETE FROM container WHERE seq = ?1",
     [SKL_SQL_CONTAINER_ALL] =
         "SELECT c.seq, id, name, created_ns, state, pid, exit_code, oom_killed, manual_stop,"
         " has_run, error, started_ns, finished_ns, restart_count, run, end_rank, health,"
-        " health_streak, token, agent_address, cloud, endpoints, s.body, h.log FROM container c"
+        " health_streak, token, agent_address, cloud, endpoints, s.body, h.log, published FROM container c"
         " JOIN container_spec s ON s.seq = c.seq LEFT JOIN container_health h ON h.seq = c.seq"
         " ORDER BY c.seq",
     [SKL_SQL_SPEC_PUT] = "REPLACE INTO container_spec VALUES(?1, ?2)",
