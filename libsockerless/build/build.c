@@ -292,10 +292,10 @@ static int do_config(struct skl_build *b, const struct skl_instruction *i, struc
     struct stage *s = stage_now(b);
     int rc;
 
-    created_by(b, " #(nop)  ", &by);
     rc = skl_config_apply(&s->edit, i, err);
     if (rc < 0)
         return rc;
+    created_by(b, i->kind == SKL_I_WORKDIR ? " #(nop) " : " #(nop)  ", &by);
     skl_buf_addstr(&by, skl_buf_str(&s->edit.comment));
     if (i->kind == SKL_I_WORKDIR)
         return skl_build_make_dir(b, skl_json_get_str(stage_config(s), "WorkingDir"), by.p, err);
@@ -355,8 +355,6 @@ static int do_from(struct skl_build *b, const struct skl_instruction *i, enum sk
         return rc;
     if (!*b->wanted)
         return skl_fail(err, SKL_E_INVALID, "base name (%.200s) should not be blank", i->args[0]);
-    if (i->args[1] && is_stage(b, i->args[2]))
-        return skl_fail(err, SKL_E_INVALID, "%s stage name already used", i->args[2]);
     lower = skl_strdup(b->wanted);
     for (char *p = lower; *p; p++)
         *p = *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p;
@@ -435,8 +433,11 @@ static int one_instruction(struct skl_build *b, enum skl_build_need *need, struc
     const struct skl_instruction *i = &b->file->list[b->at];
     int rc;
 
-    if (i->kind == SKL_I_FROM)
+    if (i->kind == SKL_I_FROM) {
         end_stage(b);
+        if (i->args[1] && is_stage(b, i->args[2]))
+            return skl_fail(err, SKL_E_INVALID, "%s stage name already used", i->args[2]);
+    }
     if (!b->given) { /* else the line was written before the wait */
         skl_build_say(b, "Step %u/%u : %s", ++b->step, b->steps, i->original);
         skl_build_say(b, "\n");

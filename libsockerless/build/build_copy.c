@@ -502,13 +502,14 @@ int skl_build_make_dir(struct skl_build *b, const char *path, const char *create
 {
     __attribute__((cleanup(copying_fini))) struct copying c = {.b = b};
     struct skl_layer layer;
+    SKL_AUTO_STR char *clean = skl_pattern_clean(skl_str(path));
     int rc;
 
-    if (skl_tree_has(stage_now(b)->tree, path + 1)) {
+    if (skl_tree_has(stage_now(b)->tree, clean + 1)) {
         skl_build_commit_step(b, created_by, NULL, NULL);
         return 0;
     }
-    plan_dirs(&c, path + 1, true);
+    plan_dirs(&c, clean + 1, true);
     rc = skl_plan_write(b, &c.plan, &layer, err);
     if (rc == 0)
         skl_build_commit_step(b, created_by, NULL, &layer);

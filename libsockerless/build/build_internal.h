@@ -64,6 +64,7 @@ static inline cJSON *stage_config(const struct stage *s)
 /* build_vars.c */
 const char *skl_build_pair(char *const *pairs, const char *name); /* value; NULL if absent */
 void skl_build_set_pair(char ***pairs, const char *name, const char *value);
+const char *skl_build_env(const cJSON *config, const char *name);
 const char *skl_build_lookup(void *build, struct skl_str name);
 int skl_build_take_arg(struct skl_build *b, const char *word, struct skl_buf *comment,
                        struct skl_error *err);

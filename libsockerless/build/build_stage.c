@@ -9,7 +9,8 @@
 #include "base/encode.h"
 #include "build/build_internal.h"
 
-#define MAX_TEXT (16u * 1024u * 1024u)
+#define MAX_TEXT     (16u * 1024u * 1024u)
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 void skl_build_stage_fini(struct stage *s)
 {
@@ -181,6 +182,8 @@ int skl_build_begin_stage(struct skl_build *b, const struct skl_instruction *i,
     b->stages = skl_realloc(b->stages, b->n_stages + 1, sizeof(*b->stages));
     b->stages[b->n_stages++] = s;
     stage_now(b)->edit.config = stage_config(stage_now(b));
+    if (!skl_build_env(stage_config(stage_now(b)), "PATH"))
+        skl_config_set_env(stage_config(stage_now(b)), "PATH", DEFAULT_PATH);
     return run_triggers(b, err);
 }
 
@@ -269,8 +272,10 @@ static int run_triggers(struct skl_build *b, struct skl_error *err)
     int n = cJSON_GetArraySize(triggers), rc = 0;
     const cJSON *item;
 
-    if (n > 0)
-        skl_build_say(b, "# Executing %d build trigger%s\n", n, n == 1 ? "" : "s");
+    if (n > 0) {
+        skl_build_say(b, "# Executing %d build trigger%s", n, n == 1 ? "" : "s");
+        skl_build_say(b, "\n");
+    }
     cJSON_ArrayForEach(item, triggers)
     {
         rc = cJSON_IsString(item) ? run_trigger(b, item->valuestring, err) : 0;

@@ -52,7 +52,7 @@ static const char *platform_arg(const struct skl_build *b, const char *name)
     return strcmp(name, "PLATFORM") == 0 ? skl_build_pair(b->meta_args, " platform") : NULL;
 }
 
-static const char *env_of(const cJSON *config, const char *name)
+const char *skl_build_env(const cJSON *config, const char *name)
 {
     const cJSON *item;
     size_t n = strlen(name);
@@ -77,7 +77,7 @@ const char *skl_build_lookup(void *build, struct skl_str text)
         value = skl_build_pair(b->meta_args, name);
         return value ? value : platform_arg(b, name);
     }
-    value = env_of(stage_config(stage_now(b)), name);
+    value = skl_build_env(stage_config(stage_now(b)), name);
     if (!value)
         value = skl_build_pair(stage_now(b)->arg_values, name);
     if (!value && is_predefined(name))

@@ -78,7 +78,7 @@ static cJSON *command(const struct skl_config_edit *e, const struct skl_instruct
     const cJSON *shell = cJSON_GetObjectItemCaseSensitive(e->config, "Shell");
     cJSON *words = cJSON_CreateArray();
 
-    if (!i->json && i->args[0]) {
+    if (!i->json) { /* also for no words at all, as an Engine does */
         const cJSON *item;
 
         if (cJSON_GetArraySize(shell) == 0) {
@@ -217,10 +217,12 @@ static int apply_workdir(struct skl_config_edit *e, const struct skl_instruction
     if (!*text)
         return skl_fail(err, SKL_E_INVALID, "cannot normalize nothing");
     skl_buf_init(&b, 2 * SKL_EXPAND_MAX);
-    if (*text != '/')
-        skl_buf_addf(&b, "/%s/", before ? before : "");
-    skl_buf_adds(&b, text);
-    clean = skl_pattern_clean(skl_buf_str(&b));
+    if (*text == '/') {
+        clean = skl_take(&text); /* as it is */
+    } else {
+        skl_buf_addf(&b, "/%s/%s", before ? before : "", text);
+        clean = skl_pattern_clean(skl_buf_str(&b));
+    }
     skl_config_set(e->config, "WorkingDir", cJSON_CreateString(clean));
     skl_buf_addf(&e->comment, "WORKDIR %s", clean);
     return 0;
@@ -309,6 +311,11 @@ static int add_ports(struct skl_config_edit *e, const char *spec, struct skl_err
     return 0;
 }
 
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 static int apply_expose(struct skl_config_edit *e, const struct skl_instruction *i,
                         struct skl_error *err)
 {
@@ -317,6 +324,8 @@ static int apply_expose(struct skl_config_edit *e, const struct skl_instruction 
 
     for (char **p = i->args; rc == 0 && *p; p++)
         rc = skl_expand_words(e->expand, *p, &ports, err);
+    if (ports)
+        qsort(ports, skl_strv_len(ports), sizeof(*ports), compare_texts);
     skl_buf_adds(&e->comment, "EXPOSE");
     for (char **p = ports; rc == 0 && p && *p; p++) {
         rc = add_ports(e, *p, err);
