@@ -205,10 +205,11 @@ static void plan_file(struct copying *c, const struct skl_node *node, const char
     struct skl_tree *tree = stage_now(c->b)->tree;
     const struct skl_node *known = skl_tree_find(tree, c->dest);
     bool into = c->to_dir || (known ? known->type == SKL_NODE_DIR : skl_tree_has(tree, c->dest));
+    bool sure = known && known->type == SKL_NODE_FILE && !known->into;
     SKL_AUTO_STR char *path = into ? join(c->dest, name) : skl_strdup(c->dest);
 
     plan_dirs(c, path, false);
-    plan_node(c, node, path, into || (known && known->type == SKL_NODE_FILE) ? NULL : name, false);
+    plan_node(c, node, path, into || sure ? NULL : name, false);
 }
 
 /* -- archives of ADD */
@@ -358,6 +359,16 @@ static int take_heredoc(struct copying *c, const struct skl_heredoc *h, struct s
     return 0;
 }
 
+/* "bin/tool" of a stage where "tool" was copied to "bin", which is a directory there. */
+static const struct skl_node *find_into(const struct skl_tree *t, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    SKL_AUTO_STR char *dir = slash ? skl_strndup(path, (size_t)(slash - path)) : NULL;
+    const struct skl_node *n = dir ? skl_tree_find(t, dir) : NULL;
+
+    return n && n->type == SKL_NODE_FILE && skl_streq(n->into, slash + 1) ? n : NULL;
+}
+
 static int take_source(struct copying *c, const char *word, struct skl_error *err)
 {
     SKL_AUTO_STR char *text = NULL, *clean = NULL, *real = NULL;
@@ -387,8 +398,11 @@ static int take_source(struct copying *c, const char *word, struct skl_error *er
                         text);
     if (skl_pattern_has_wildcards(path))
         return take_matches(c, path, err);
-    if (!skl_tree_resolve(c->from, path, &real, &node))
-        return not_found(c, path, err);
+    if (!skl_tree_resolve(c->from, path, &real, &node)) {
+        node = find_into(c->from, path);
+        if (!node)
+            return not_found(c, path, err);
+    }
     c->n_sources++;
     return take_node(c, *path ? path : real, real, node, err);
 }
