@@ -18,6 +18,7 @@ struct skl_tree {
     const struct skl_node **sorted; /* NULL: to be made */
     size_t n_sorted;
     size_t names; /* bytes */
+    unsigned turns;
 };
 
 struct skl_tree *skl_tree_new(void)
@@ -163,9 +164,8 @@ static void drop_below(struct skl_tree *t, const char *path)
 
 void skl_tree_remove(struct skl_tree *t, const char *path)
 {
-    SKL_AUTO_STR char *copy = skl_strdup(path);
+    SKL_AUTO_STR char *copy = skl_strdup(path); /* it may be the node's own */
 
-    drop_below(t, copy);
     drop(t, copy);
 }
 
@@ -192,8 +192,12 @@ int skl_tree_put(struct skl_tree *t, const struct skl_node *node, struct skl_err
 
     if (t->by_path.n >= SKL_TREE_MAX_NODES || t->names + node_names(node) > SKL_TREE_MAX_NAMES)
         return skl_fail(err, SKL_E_TOOBIG, "more than %u files", SKL_TREE_MAX_NODES);
-    if (old && old->type == SKL_NODE_DIR && node->type != SKL_NODE_DIR)
+    if (old && old->type == SKL_NODE_DIR && node->type != SKL_NODE_DIR) {
+        if (++t->turns > SKL_TREE_MAX_TURNS)
+            return skl_fail(err, SKL_E_TOOBIG, "more than %u directories are replaced by files",
+                            SKL_TREE_MAX_TURNS);
         drop_below(t, node->path);
+    }
     if (old && node->if_missing && old->type == SKL_NODE_DIR)
         return 0;
     n = skl_memdup(node, sizeof(*node));

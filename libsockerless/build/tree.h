@@ -20,6 +20,7 @@
 #define SKL_TREE_MAX_NODES 500000u
 #define SKL_TREE_MAX_NAMES (128u * 1024u * 1024u) /* all paths and links together */
 #define SKL_TREE_MAX_LINKS 40u                    /* followed in one path */
+#define SKL_TREE_MAX_TURNS 1000u /* directories that a later file replaces: each costs a search */
 
 enum skl_node_type { SKL_NODE_FILE, SKL_NODE_DIR, SKL_NODE_LINK };
 
@@ -48,7 +49,7 @@ SKL_DEFINE_AUTO(tree);
 
 /* Adds a copy; what stands at its path goes away, as does what was below it when it is no directory. */
 int skl_tree_put(struct skl_tree *t, const struct skl_node *node, struct skl_error *err);
-void skl_tree_remove(struct skl_tree *t, const char *path); /* and what is below it */
+void skl_tree_remove(struct skl_tree *t, const char *path); /* not what is below it */
 
 /* Exact path; links in it are not followed. NULL if there is none, also for implied directories. */
 const struct skl_node *skl_tree_find(const struct skl_tree *t, const char *path);

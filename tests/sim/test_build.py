@@ -1,5 +1,7 @@
 #!/usr/bin/python3
 """docker build with the classic builder, and what its images do in `docker run`."""
+import concurrent.futures
+import hashlib
 import io
 import json
 import os
@@ -10,7 +12,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import Stack, UnixConnection, main  # noqa: E402
+from harness import Stack, UnixConnection, await_true, main  # noqa: E402
 
 FILES = {
     "a.txt": "hello\n", "b.txt": "b\n", "run.sh": "#!/bin/sh\necho run $(cat /app/data/x)\n", "dir/x": "x in dir\n",
@@ -236,6 +238,44 @@ CMD echo $SEEN
             self.assertIn(want, text)
         self.assertEqual(os.listdir(os.path.join(self.stack.dir, "state", "builds")), [])
 
+    def test_builds_whose_client_leaves_are_cleaned_up(self):
+        folder = os.path.join(self.stack.dir, "state", "builds")
+        c = UnixConnection(self.stack.socket)
+        c.putrequest("POST", "/v1.44/build?t=left:1")
+        c.putheader("Transfer-Encoding", "chunked")
+        c.endheaders()
+        c.send(b"200\r\n" + b"x" * 512 + b"\r\n")
+        await_true("the body is taken", lambda: os.listdir(folder))
+        c.close()
+        await_true("half a body goes", lambda: not os.listdir(folder))
+        c = UnixConnection(self.stack.socket)
+        c.request("POST", "/v1.44/build?t=left:2", tar_of({"Dockerfile": "FROM busybox\n" + "ENV a=$a.\n" * 3000}))
+        c.close()
+        await_true("a build goes", lambda: not os.listdir(folder), 60)
+
+    def test_many_builds_at_once(self):
+        def one(n):
+            return self.post(f"t=many:{n}", tar_of({"Dockerfile": f"FROM busybox\nCOPY x /x\nENV N={n}\nCMD cat /x\n", "x": f"{n}\n"}))
+        with concurrent.futures.ThreadPoolExecutor(20) as pool:
+            for n, (status, text) in enumerate(pool.map(one, range(40))):
+                self.assertEqual(status, 200)
+                self.assertIn(f"Successfully tagged many:{n}", text)
+        self.assertEqual(self.run_image("many:17"), "17\n")
+
+    def test_a_large_file_arrives_whole(self):
+        data = os.urandom(1 << 20) * 48
+        self.build("FROM busybox\nCOPY large /large\nCMD md5sum </large\n", "-t", "large:1", files={"large": data})
+        self.assertEqual(self.run_image("large:1").split()[0], hashlib.md5(data).hexdigest())
+
+    def test_the_python_client_builds(self):
+        script = ("import docker, io, sys; c = docker.DockerClient('unix://' + sys.argv[1]); "
+                  "i, lines = c.images.build(fileobj=io.BytesIO(b'FROM busybox\\nENV P=1\\nCMD echo $P\\n'), tag='py:1', rm=True); "
+                  "print(i.tags, c.containers.run('py:1', remove=True))")
+        r = subprocess.run(["/usr/bin/python3", "-c", script, self.stack.socket], capture_output=True, text=True, timeout=60)
+        if "No module named 'docker'" in r.stderr:
+            self.skipTest("needs python3-docker")
+        self.assertEqual(r.stdout, "['py:1'] b'1\\n'\n", r.stderr[-1500:])
+
     def test_layers_go_with_their_last_user(self):
         self.build("FROM busybox\nCOPY a.txt /gone\nENV U=unique\n", "-t", "gone:1", files={"a.txt": "unique layer\n"})
         layers = os.path.join(self.stack.dir, "state", "layers")
@@ -267,6 +307,28 @@ CMD echo $SEEN
         got, answer = s.api("POST", "/v1.44/commit?container=com")
         self.assertEqual(got, 501)
         self.assertIn("cannot be saved", answer["message"])
+
+
+class Restart(unittest.TestCase):
+    def test_images_outlive_the_daemon_and_unfinished_builds_do_not(self):
+        with Stack() as s:
+            def post(query, body):
+                c = UnixConnection(s.socket)
+                c.request("POST", "/v1.44/build?" + query, body)
+                return c
+            c = post("t=kept:1", tar_of({"Dockerfile": "FROM busybox\nCOPY Dockerfile /x\nCMD wc -l </x\n"}))
+            self.assertIn(b"Successfully tagged", c.getresponse().read())
+            c.close()
+            s.docker("create", "--name", "waits", "kept:1", check=0)
+            c = post("t=cut:1", tar_of({"Dockerfile": "FROM busybox\n" + "ENV a=$a.\n" * 3000}))
+            await_true("it builds", lambda: os.listdir(os.path.join(s.dir, "state", "builds")))
+            self.assertEqual(s.stop_backend(), 0)
+            c.close()
+            os.makedirs(os.path.join(s.dir, "state", "builds", "left"))
+            s.start_backend()
+            self.assertEqual(os.listdir(os.path.join(s.dir, "state", "builds")), [])
+            self.assertEqual(s.docker("start", "-a", "waits", check=0).stdout, b"3\n")
+            self.assertEqual(s.docker("run", "--rm", "kept:1", check=0).stdout, b"3\n")
 
 
 class Agentless(unittest.TestCase):

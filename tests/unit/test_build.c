@@ -174,6 +174,17 @@ START_TEST(the_newest_member_of_a_name_counts)
 }
 END_TEST
 
+START_TEST(turning_directories_into_files_is_bounded)
+{
+    file("Dockerfile", "FROM x\n");
+    for (unsigned i = 0; i <= SKL_TREE_MAX_TURNS; i++) {
+        member((struct skl_tar_entry){.type = SKL_TAR_DIR, .name = "d"}, NULL);
+        file("d", "");
+    }
+    must_fail("replaced by files");
+}
+END_TEST
+
 START_TEST(hard_links_are_copies)
 {
     file("Dockerfile", "FROM x\nCOPY h /to/\n");
@@ -465,6 +476,7 @@ int main(void)
     tcase_add_test(t, loops_of_links_end);
     tcase_add_test(t, odd_members_are_refused);
     tcase_add_test(t, the_newest_member_of_a_name_counts);
+    tcase_add_test(t, turning_directories_into_files_is_bounded);
     tcase_add_test(t, hard_links_are_copies);
     tcase_add_test(t, marks_of_strangers_do_not_count);
     tcase_add_test(t, the_dockerfile_may_be_ignored);
