@@ -339,10 +339,19 @@ void skl_lifecycle_start(struct skl_engine *e, struct skl_container *c, skl_life
 static void push_stop(struct skl_engine *e, struct skl_container *c, enum skl_op_kind kind,
                       const struct skl_stop_options *o, skl_lifecycle_cb *cb, void *arg)
 {
-    struct skl_op *op = skl_flow_push(skl_flow_of(e, c), kind, cb, arg);
+    struct skl_flow *f = skl_flow_of(e, c);
+    struct skl_op *first = skl_flow_current(f);
+    struct skl_op *op = skl_flow_push(f, kind, cb, arg);
 
     op->signal = skl_strdup(o->signal);
     op->timeout_s = o->timeout_s;
+    /* A policy's start may take minutes in a cloud: nobody who wants the container to end waits for that. */
+    if (first && first->internal && first->kind == SKL_OP_START) {
+        skl_container_set_manual_stop(e->store, c, true);
+        op->ended_start = true;
+        if (f->busy)
+            skl_flow_cancel_start(f);
+    }
 }
 
 void skl_lifecycle_stop(struct skl_engine *e, struct skl_container *c,

@@ -26,6 +26,7 @@ struct skl_op {
     bool on;             /* PAUSE */
     bool force, volumes; /* REMOVE */
     bool internal;       /* AutoRemove, restart policy: nobody waits for it */
+    bool ended_start;    /* STOP: what it stops is a start that a restart policy had begun */
     skl_lifecycle_cb *cb;
     void *arg;
 };
@@ -126,6 +127,12 @@ void skl_flow_watch(struct skl_flow *f);
 void skl_flow_unwatch(struct skl_flow *f);
 /* lifecycle_start.c: the platform's answer while a start is under way. */
 void skl_flow_start_status(struct skl_flow *f, const struct skl_job *job);
+
+/* lifecycle_watch.c: whether the policy starts it again after this end; the next start after its pause (`ran`: after
+ * a run, whose length may make the pause short again). */
+bool skl_flow_wants_restart(const struct skl_container *c, int exit_code);
+void skl_flow_restart_later(struct skl_flow *f, bool ran);
+void skl_flow_auto_remove(struct skl_flow *f);
 
 /* runtime callbacks: lifecycle_watch.c */
 bool skl_flow_will_restart(void *engine, struct skl_container *c, int exit_code);

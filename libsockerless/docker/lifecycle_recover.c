@@ -24,25 +24,35 @@ static void start_lost(void *arg)
     if (f->c->state != SKL_CONTAINER_STARTING)
         return; /* the agent came: it runs, or has ended */
     skl_workload_shutdown(skl_workload_of(f->l->e->runtime, f->c));
+    if (skl_flow_wants_restart(f->c, 128) && !f->c->manual_stop &&
+        skl_container_start_put_off(f->l->e->store, f->c, 128,
+                                    "the daemon was restarted while the container started",
+                                    &err) == 0) {
+        skl_flow_restart_later(f, false);
+        return;
+    }
     if (skl_container_start_failed(f->l->e->store, f->c, 128,
                                    "the daemon was restarted while the container started",
                                    &err) < 0)
         skl_err("lifecycle", "a lost start could not be recorded", "container", f->c->id, "error",
                 err.msg, NULL);
-    if (f->c->spec.auto_remove) {
-        struct skl_op *op = skl_flow_push(f, SKL_OP_REMOVE, NULL, NULL);
-
-        op->internal = op->volumes = true;
-    } else {
+    if (f->c->spec.auto_remove)
+        skl_flow_auto_remove(f);
+    else
         skl_flow_background(f, SKL_JOB_REMOVE);
-    }
+}
+
+/* `always` forgets a stop by hand when the daemon is started; `unless-stopped` does not. */
+static bool is_started_with_the_daemon(const struct skl_container *c)
+{
+    return c->has_run && skl_flow_wants_restart(c, c->exit_code) &&
+           !(c->spec.restart == SKL_RESTART_UNLESS_STOPPED && c->manual_stop);
 }
 
 static void recover(struct skl_engine *e, struct skl_container *c)
 {
     struct skl_workload *w = skl_workload_of(e->runtime, c);
     struct skl_flow *f = skl_flow_of(e, c);
-    struct skl_op *op;
 
     if (c->published_json)
         skl_ports_reopen(e, c, &f->ports);
@@ -61,16 +71,17 @@ static void recover(struct skl_engine *e, struct skl_container *c)
         break;
     case SKL_CONTAINER_REMOVING:
     case SKL_CONTAINER_DEAD:
-        op = skl_flow_push(f, SKL_OP_REMOVE, NULL, NULL);
-        op->internal = op->volumes = true;
+        skl_flow_auto_remove(f);
         break;
     case SKL_CONTAINER_RESTARTING:
         skl_flow_push(f, SKL_OP_START, NULL, NULL)->internal = true;
         break;
     case SKL_CONTAINER_EXITED:
         if (c->spec.auto_remove) {
-            op = skl_flow_push(f, SKL_OP_REMOVE, NULL, NULL);
-            op->internal = op->volumes = true;
+            skl_flow_auto_remove(f);
+        } else if (is_started_with_the_daemon(c)) {
+            skl_container_begin_anew(e->store, c);
+            skl_flow_push(f, SKL_OP_START, NULL, NULL)->internal = true;
         } else {
             skl_workload_resume(w); /* it may still be warm */
         }

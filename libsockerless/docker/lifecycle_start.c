@@ -108,26 +108,42 @@ static void cleaned_up(struct skl_flow *f, struct skl_job *job)
     skl_flow_finish(f, &why);
 }
 
+/* A start that a restart policy had begun is tried again when the cloud was at fault, not the command. */
+static bool is_put_off(struct skl_flow *f, int code, const struct skl_error *why)
+{
+    struct skl_error err;
+
+    if (!skl_flow_current(f)->internal || code == 126 || code == 127 || f->c->manual_stop ||
+        f->l->closing || !skl_flow_wants_restart(f->c, code))
+        return false;
+    if (skl_container_start_put_off(f->l->e->store, f->c, code, why->msg, &err) < 0)
+        return false;
+    skl_warn("lifecycle", "a restart failed and is tried again", "container", f->c->id, "error",
+             why->msg, NULL);
+    skl_flow_restart_later(f, false);
+    return true;
+}
+
 /* `made` says that the cloud may hold something of this run. */
 static void start_failed(struct skl_flow *f, int code, const struct skl_error *why, bool made)
 {
     struct skl_engine *e = f->l->e;
     struct skl_workload *w = skl_workload_of(e->runtime, f->c);
     struct skl_error err, copy = *why;
+    bool again;
 
     skl_flow_unwatch(f);
     skl_timer_cancel(&f->deadline);
     skl_workload_cancel_begin(w);
     skl_workload_shutdown(w);
     skl_flow_unpublish(f);
+    again = f->c->state == SKL_CONTAINER_STARTING && is_put_off(f, code, &copy);
     if (f->c->state == SKL_CONTAINER_STARTING &&
         skl_container_start_failed(e->store, f->c, code, copy.msg, &err) < 0)
         skl_err("lifecycle", "a failed start could not be recorded", "container", f->c->id, "error",
                 err.msg, NULL);
-    if (f->c->spec.auto_remove) {
-        struct skl_op *op = skl_flow_push(f, SKL_OP_REMOVE, NULL, NULL);
-
-        op->internal = op->volumes = true;
+    if (f->c->spec.auto_remove && !again) {
+        skl_flow_auto_remove(f);
     } else if (made) {
         f->failure = skl_memdup(&copy, sizeof(copy));
         skl_flow_job(f, SKL_JOB_REMOVE, cleaned_up);
@@ -152,7 +168,8 @@ void skl_flow_cancel_start(struct skl_flow *f)
     }
     if (calling || f->failure || f->c->state != SKL_CONTAINER_STARTING)
         return;
-    skl_fail(&err, SKL_E_CANCELED, "the container was removed while it started");
+    skl_fail(&err, SKL_E_CANCELED,
+             "the start was given up, because the container was stopped or removed");
     start_failed(f, 128, &err, true);
 }
 
@@ -271,7 +288,8 @@ static void cloud_started(struct skl_flow *f, struct skl_job *job)
     if (atomic_load(&job->call.canceled)) {
         struct skl_error err;
 
-        skl_fail(&err, SKL_E_CANCELED, "the container was removed while it started");
+        skl_fail(&err, SKL_E_CANCELED,
+                 "the start was given up, because the container was stopped or removed");
         start_failed(f, 128, &err, true);
         return;
     }
@@ -324,8 +342,12 @@ void skl_flow_start(struct skl_flow *f)
     struct skl_workload *w = skl_workload_of(e->runtime, c);
     struct skl_error err;
 
-    skl_timer_cancel(&f->restart);
     switch (c->state) {
+    case SKL_CONTAINER_RESTARTING:
+        if (skl_flow_current(f)->internal)
+            break;
+        /* Running, as an Engine sees it; the next start comes by itself. */
+        __attribute__((fallthrough));
     case SKL_CONTAINER_RUNNING:
         skl_fail(&err, SKL_E_NOTMODIFIED, "already running");
         skl_flow_finish(f, &err);
@@ -341,13 +363,20 @@ void skl_flow_start(struct skl_flow *f)
         return;
     case SKL_CONTAINER_CREATED:
     case SKL_CONTAINER_STARTING:
-    case SKL_CONTAINER_RESTARTING:
     case SKL_CONTAINER_EXITED:
     case SKL_CONTAINER_MAX_:
         break;
     }
-    if (!skl_flow_current(f)->internal)
-        skl_container_set_manual_stop(e->store, c, false);
+    if (skl_flow_current(f)->internal && c->manual_stop) {
+        skl_fail(&err, SKL_E_CANCELED, "the container was stopped before it was started again");
+        skl_flow_finish(f, &err);
+        return;
+    }
+    skl_timer_cancel(&f->restart);
+    if (!skl_flow_current(f)->internal) {
+        skl_container_begin_anew(e->store, c);
+        f->restart_delay_ms = 0;
+    }
     if (skl_container_starting(e->store, c, &err) < 0) {
         skl_flow_finish(f, &err);
         return;

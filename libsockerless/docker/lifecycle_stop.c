@@ -191,6 +191,10 @@ void skl_flow_stop(struct skl_flow *f)
         stopped(f);
         return;
     }
+    if (!is_live(f->c) && skl_flow_current(f)->ended_start) {
+        stopped(f);
+        return;
+    }
     if (!is_live(f->c)) {
         skl_fail(&err, SKL_E_NOTMODIFIED, "not running");
         skl_flow_finish(f, &err);
@@ -302,18 +306,56 @@ static void fail_later(struct skl_engine *e, skl_lifecycle_cb *cb, void *arg,
     skl_defer(e->loop, kill_failed, k);
 }
 
+/* The signals after which no restart policy starts the container again. */
+static bool ends_for_good(const struct skl_container *c, int signo)
+{
+    int own = SIGTERM;
+
+    if (!skl_str_empty(c->spec.stop_signal))
+        (void)skl_signal_parse(c->spec.stop_signal, &own); /* SIGTERM when it is no signal */
+    return signo == SIGKILL || signo == own;
+}
+
+static void nobody_to_kill(void *arg)
+{
+    struct kill_failure *k = arg;
+
+    k->cb(k->arg, NULL);
+    free(k);
+}
+
+/* Between two runs there is no process: the next run does not begin, if the signal would have ended it. */
+static void kill_between_runs(struct skl_engine *e, struct skl_container *c, int signo,
+                              skl_lifecycle_cb *cb, void *arg)
+{
+    const struct skl_stop_options now = {.timeout_s = 0};
+    struct kill_failure *k;
+
+    if (ends_for_good(c, signo)) {
+        skl_lifecycle_stop(e, c, &now, cb, arg);
+        return;
+    }
+    k = skl_new0(struct kill_failure);
+    *k = (struct kill_failure){.cb = cb, .arg = arg};
+    skl_defer(e->loop, nobody_to_kill, k);
+}
+
 void skl_lifecycle_kill(struct skl_engine *e, struct skl_container *c, const char *signal,
                         skl_lifecycle_cb *cb, void *arg)
 {
     struct skl_flow *f = skl_flow_of(e, c);
     struct skl_workload *w = skl_workload_of(e->runtime, c);
-    int signo = SIGKILL, own = SIGTERM;
+    int signo = SIGKILL;
     struct skl_error err;
     struct kill_wait *k;
 
     if (!skl_str_empty(signal) && !skl_signal_parse(signal, &signo)) {
         skl_fail(&err, SKL_E_INVALID, "Invalid signal: %s", signal);
         fail_later(e, cb, arg, &err);
+        return;
+    }
+    if (skl_container_shown_state(c) == SKL_CONTAINER_RESTARTING) {
+        kill_between_runs(e, c, signo, cb, arg);
         return;
     }
     if (!is_live(c)) {
@@ -327,9 +369,7 @@ void skl_lifecycle_kill(struct skl_engine *e, struct skl_container *c, const cha
         fail_later(e, cb, arg, &err);
         return;
     }
-    if (!skl_str_empty(c->spec.stop_signal))
-        (void)skl_signal_parse(c->spec.stop_signal, &own); /* SIGTERM when it is no signal */
-    if (signo == SIGKILL || signo == own)
+    if (ends_for_good(c, signo))
         skl_container_set_manual_stop(e->store, c, true);
     signal_event(f, signo);
     k = skl_new0(struct kill_wait);
@@ -368,7 +408,10 @@ void skl_flow_pause(struct skl_flow *f)
     struct skl_error err;
     int rc;
 
-    if (!is_live(f->c)) {
+    if (skl_container_shown_state(f->c) == SKL_CONTAINER_RESTARTING) {
+        skl_fail(&err, SKL_E_CONFLICT,
+                 "Container %s is restarting, wait until the container is running", f->c->id);
+    } else if (!is_live(f->c)) {
         skl_fail(&err, SKL_E_CONFLICT, "Container %s is not running", f->c->id);
     } else if (on && f->c->state == SKL_CONTAINER_PAUSED) {
         skl_fail(&err, SKL_E_CONFLICT, "Container %s is already paused", f->c->id);

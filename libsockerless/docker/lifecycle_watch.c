@@ -99,12 +99,8 @@ void skl_flow_unwatch(struct skl_flow *f)
 
 /* -- the runtime's news */
 
-bool skl_flow_will_restart(void *engine, struct skl_container *c, int exit_code)
+bool skl_flow_wants_restart(const struct skl_container *c, int exit_code)
 {
-    struct skl_engine *e = engine;
-
-    if (e->closing || c->manual_stop || c->state == SKL_CONTAINER_STARTING)
-        return false;
     switch (c->spec.restart) {
     case SKL_RESTART_NO:
         return false;
@@ -118,41 +114,61 @@ bool skl_flow_will_restart(void *engine, struct skl_container *c, int exit_code)
     return false;
 }
 
+bool skl_flow_will_restart(void *engine, struct skl_container *c, int exit_code)
+{
+    struct skl_engine *e = engine;
+
+    return !e->closing && !c->manual_stop && c->state != SKL_CONTAINER_STARTING &&
+           skl_flow_wants_restart(c, exit_code);
+}
+
 static void restart_now(void *arg)
 {
     struct skl_flow *f = arg;
 
     f->restart = NULL;
-    skl_container_count_restart(f->l->e->store, f->c);
     skl_flow_push(f, SKL_OP_START, NULL, NULL)->internal = true;
+}
+
+void skl_flow_restart_later(struct skl_flow *f, bool ran)
+{
+    const struct skl_container *c = f->c;
+
+    if (f->restart_delay_ms == 0 || (ran && c->finished_ns - c->started_ns > RESTART_RESET_NS))
+        f->restart_delay_ms = RESTART_FIRST_MS;
+    else
+        f->restart_delay_ms *= 2;
+    if (f->restart_delay_ms > RESTART_MAX_MS)
+        f->restart_delay_ms = RESTART_MAX_MS;
+    skl_timer_cancel(&f->restart);
+    f->restart = skl_timer_start(f->l->e->loop, f->restart_delay_ms, restart_now, f);
+}
+
+void skl_flow_auto_remove(struct skl_flow *f)
+{
+    struct skl_op *op = skl_flow_push(f, SKL_OP_REMOVE, NULL, NULL);
+
+    op->internal = op->volumes = true;
 }
 
 void skl_flow_on_exited(void *engine, struct skl_container *c)
 {
     struct skl_engine *e = engine;
     struct skl_flow *f = skl_flow_of(e, c);
+    struct skl_op *op = skl_flow_current(f);
 
     skl_flow_unwatch(f);
     skl_flow_unpublish(f);
     if (e->closing)
         return;
-    if (c->state == SKL_CONTAINER_RESTARTING) {
-        if (f->restart_delay_ms == 0 || c->finished_ns - c->started_ns > RESTART_RESET_NS)
-            f->restart_delay_ms = RESTART_FIRST_MS;
-        else if (f->restart_delay_ms < RESTART_MAX_MS)
-            f->restart_delay_ms *= 2;
-        if (f->restart_delay_ms > RESTART_MAX_MS)
-            f->restart_delay_ms = RESTART_MAX_MS;
-        f->restart = skl_timer_start(e->loop, f->restart_delay_ms, restart_now, f);
-        return;
-    }
-    if (c->spec.auto_remove) {
-        struct skl_op *op = skl_flow_push(f, SKL_OP_REMOVE, NULL, NULL);
-
-        op->internal = op->volumes = true;
-    } else if (e->backend->container_ended) {
+    if (c->state == SKL_CONTAINER_RESTARTING)
+        skl_flow_restart_later(f, true);
+    else if (op && f->busy && op->kind == SKL_OP_RESTART)
+        return; /* it goes on with the start */
+    else if (c->spec.auto_remove)
+        skl_flow_auto_remove(f);
+    else if (e->backend->container_ended)
         skl_flow_background(f, SKL_JOB_ENDED);
-    }
 }
 
 void skl_flow_on_agent_lost(void *engine, struct skl_container *c)

@@ -109,13 +109,17 @@ enum skl_container_state skl_container_shown_state(const struct skl_container *c
 {
     if (c->state != SKL_CONTAINER_STARTING)
         return c->state;
+    if (c->restart_count > 0)
+        return SKL_CONTAINER_RESTARTING; /* a start by hand has set it to 0 */
     return c->has_run ? SKL_CONTAINER_EXITED : SKL_CONTAINER_CREATED;
 }
 
 bool skl_container_is_running(const struct skl_container *c)
 {
-    return c->state == SKL_CONTAINER_RUNNING || c->state == SKL_CONTAINER_PAUSED ||
-           c->state == SKL_CONTAINER_RESTARTING;
+    const enum skl_container_state shown = skl_container_shown_state(c);
+
+    return shown == SKL_CONTAINER_RUNNING || shown == SKL_CONTAINER_PAUSED ||
+           shown == SKL_CONTAINER_RESTARTING;
 }
 
 static const char *without_slash(const char *name)

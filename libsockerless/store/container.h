@@ -129,7 +129,8 @@ struct skl_container {
 };
 
 const char *skl_container_state_name(enum skl_container_state s);
-/* What clients see: STARTING is CREATED for a container that never ran, else EXITED. */
+/* What clients see: STARTING is CREATED for a container that never ran, RESTARTING when a restart policy starts
+ * it again, else EXITED. */
 enum skl_container_state skl_container_shown_state(const struct skl_container *c);
 bool skl_container_move_is_allowed(enum skl_container_state from, enum skl_container_state to);
 bool skl_container_is_running(const struct skl_container *c); /* running, paused or restarting */
@@ -160,6 +161,9 @@ int skl_container_started(struct skl_store *s, struct skl_container *c, int pid,
 /* STARTING -> CREATED (never ran) or EXITED, with Error and code set, no die event. */
 int skl_container_start_failed(struct skl_store *s, struct skl_container *c, int code,
                                const char *message, struct skl_error *err);
+/* STARTING -> RESTARTING: as above, but a restart policy tries once more; counted, without an event. */
+int skl_container_start_put_off(struct skl_store *s, struct skl_container *c, int code,
+                                const char *message, struct skl_error *err);
 struct skl_end {
     enum skl_end_rank rank;
     int code;
@@ -167,7 +171,7 @@ struct skl_end {
     int64_t finished_ns; /* 0: now */
     const char *error;   /* NULL: none */
 };
-/* RUNNING, PAUSED, STARTING -> EXITED (or RESTARTING if will_restart): events oom, die. A later report
+/* RUNNING, PAUSED, STARTING -> EXITED (or RESTARTING if will_restart, counted): events oom, die. A later report
  * about the same run changes no state: with a higher rank than before it corrects the code, without an
  * event, else it is ignored. RESTARTING -> EXITED, without an event, for rank USER and not
  * will_restart: a stop between two runs. */
@@ -176,7 +180,8 @@ int skl_container_exited(struct skl_store *s, struct skl_container *c, const str
 int skl_container_paused(struct skl_store *s, struct skl_container *c, bool on,
                          struct skl_error *err);
 void skl_container_set_manual_stop(struct skl_store *s, struct skl_container *c, bool on);
-void skl_container_count_restart(struct skl_store *s, struct skl_container *c);
+/* Started by hand: what restart policies remember begins anew. */
+void skl_container_begin_anew(struct skl_store *s, struct skl_container *c);
 /* any but REMOVING -> REMOVING ("removal ... is already in progress" if it is). */
 int skl_container_removing(struct skl_store *s, struct skl_container *c, struct skl_error *err);
 int skl_container_remove_failed(struct skl_store *s, struct skl_container *c, const char *message,

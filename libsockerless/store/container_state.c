@@ -255,6 +255,21 @@ int skl_container_start_failed(struct skl_store *s, struct skl_container *c, int
     return set_state(s, c, &next, NULL, SKL_WAKE_STOPPED, err);
 }
 
+int skl_container_start_put_off(struct skl_store *s, struct skl_container *c, int code,
+                                const char *message, struct skl_error *err)
+{
+    struct skl_container next = *c;
+
+    if (c->state != SKL_CONTAINER_STARTING)
+        return wrong_state(c, "marked as started again later", err);
+    next.state = SKL_CONTAINER_RESTARTING;
+    next.pid = 0;
+    next.exit_code = code;
+    next.restart_count++;
+    next.error = skl_strdup(message ? message : "");
+    return set_state(s, c, &next, NULL, 0, err);
+}
+
 /* -- a run ends */
 
 static void tell_die(struct skl_store *s, const struct skl_container *c)
@@ -271,6 +286,7 @@ static int run_ended(struct skl_store *s, struct skl_container *c, const struct 
     int rc;
 
     next.state = will_restart ? SKL_CONTAINER_RESTARTING : SKL_CONTAINER_EXITED;
+    next.restart_count += will_restart;
     next.pid = 0;
     next.exit_code = end->code;
     next.oom_killed = end->oom;
@@ -377,10 +393,13 @@ void skl_container_set_manual_stop(struct skl_store *s, struct skl_container *c,
     write_fact(s, c, "a stop is recorded with the next change only");
 }
 
-void skl_container_count_restart(struct skl_store *s, struct skl_container *c)
+void skl_container_begin_anew(struct skl_store *s, struct skl_container *c)
 {
-    c->restart_count++;
-    write_fact(s, c, "a restart is recorded with the next change only");
+    if (!c->manual_stop && c->restart_count == 0)
+        return;
+    c->manual_stop = false;
+    c->restart_count = 0;
+    write_fact(s, c, "a start by hand is recorded with the next change only");
 }
 
 /* -- removal */

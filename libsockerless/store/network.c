@@ -281,7 +281,7 @@ int skl_network_connect(struct skl_store *s, struct skl_network *n, struct skl_c
         .aliases = skl_strv_dup(aliases),
         .request_json = skl_strdup(request_json),
     };
-    if (skl_container_is_running(c) && c->state != SKL_CONTAINER_RESTARTING)
+    if (c->state == SKL_CONTAINER_RUNNING || c->state == SKL_CONTAINER_PAUSED)
         endpoint_up(n, e);
     rc = skl_container_write(s, c, err);
     if (rc < 0) {

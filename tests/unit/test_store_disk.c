@@ -94,8 +94,11 @@ START_TEST(every_member_comes_back)
     ck_assert_int_eq(skl_container_set_cloud(f.s, c, "execution", "e1", &f.err), 0);
     ck_assert_int_eq(skl_container_set_cloud(f.s, c, "job", NULL, &f.err), 0);
     run_container(&f, c);
+    ck_assert_int_eq(skl_container_exited(
+                         f.s, c, &(struct skl_end){.rank = SKL_END_AGENT, .code = 1}, true, &f.err),
+                     0);
+    run_container(&f, c);
     skl_container_set_manual_stop(f.s, c, true);
-    skl_container_count_restart(f.s, c);
     ck_assert_int_eq(
         skl_container_exited(f.s, c,
                              &(struct skl_end){.rank = SKL_END_AGENT,
@@ -118,7 +121,7 @@ START_TEST(every_member_comes_back)
     ck_assert(c->oom_killed && c->manual_stop && c->has_run);
     ck_assert_str_eq(c->error, "why");
     ck_assert_uint_eq(c->restart_count, 1);
-    ck_assert_uint_eq(c->run, 1);
+    ck_assert_uint_eq(c->run, 2);
     ck_assert_int_eq(c->end_rank, SKL_END_AGENT);
     ck_assert_str_eq(c->token, token);
     ck_assert_str_eq(c->agent_address, "1.2.3.4:9111");
