@@ -91,6 +91,9 @@ struct agent {
     const struct skl_agent_options *options;
     struct skl_link *link;
     char instance[33];
+    int64_t began_ns; /* by the files' clock: what has changed since is the workload's doing */
+    /* "/" and "/etc" when the first command began: until then the platform and we put things there. */
+    int64_t root_mtime_ns, etc_mtime_ns;
     char *session; /* NULL: none yet */
 
     enum agent_state state;
@@ -107,7 +110,7 @@ struct agent {
     struct skl_timer *life; /* START timeout, warm time */
     int64_t last_up_ms;
     bool shutting_down; /* no further start will come */
-    bool dismissed;     /* the backend wants nothing more of us, not even what it has not confirmed */
+    bool dismissed; /* the backend wants nothing more of us, not even what it has not confirmed */
 };
 
 /* connection.c */
@@ -148,6 +151,7 @@ void agent_tasks_close(struct agent *a);
 
 void agent_exec(struct agent *a, const struct skl_frame *f);         /* exec.c */
 void agent_archive_get(struct agent *a, const struct skl_frame *f);  /* archive_get.c */
+int64_t agent_mtime_ns(const char *path);                            /* archive_get.c; 0: none */
 void agent_archive_put(struct agent *a, const struct skl_frame *f);  /* archive_put.c */
 void agent_archive_stat(struct agent *a, const struct skl_frame *f); /* archive_stat.c */
 void agent_top(struct agent *a, const struct skl_frame *f);          /* top.c */

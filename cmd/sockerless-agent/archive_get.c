@@ -17,6 +17,7 @@
 #include "agent.h"
 #include "archive.h"
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/tar.h"
@@ -26,11 +27,15 @@
 struct level {
     DIR *dir;
     size_t path_n, name_n; /* lengths to go back to */
+    bool told;             /* changes: it is in the list */
+    bool grew;             /* changes: entries came or went */
 };
 
 struct get {
     struct agent_task task;
     struct skl_timer *next;
+    enum skl_view view; /* 0: of a path */
+    uint64_t root_mount;
     struct skl_buf path, name; /* of what is being read: in the container, in the archive */
     struct level stack[MAX_DEPTH];
     size_t depth;
@@ -67,6 +72,13 @@ static void schedule(struct get *g)
 {
     if (!g->next)
         g->next = skl_timer_start(g->task.a->loop, 0, slice, g);
+}
+
+int64_t agent_mtime_ns(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) < 0 ? 0 : st.st_mtim.tv_sec * SKL_NS_PER_S + st.st_mtim.tv_nsec;
 }
 
 static void set_length(struct skl_buf *b, size_t n)
@@ -156,7 +168,8 @@ static int add_header(struct get *g, const struct stat *st, struct skl_error *er
     return skl_tar_write_header(&g->out, &e, err);
 }
 
-static int enter_dir(struct get *g, size_t path_n, size_t name_n, struct skl_error *err)
+static int enter_dir(struct get *g, size_t path_n, size_t name_n, bool told, bool grew,
+                     struct skl_error *err)
 {
     DIR *d;
 
@@ -165,25 +178,124 @@ static int enter_dir(struct get *g, size_t path_n, size_t name_n, struct skl_err
     d = opendir(g->path.p);
     if (!d)
         return errno == ENOENT ? 0 : agent_path_fail(err, errno, g->path.p);
-    g->stack[g->depth++] = (struct level){d, path_n, name_n};
+    g->stack[g->depth++] = (struct level){d, path_n, name_n, told, grew};
     return 0;
+}
+
+/* -- views of the root file system */
+
+static bool read_statx(const char *path, struct statx *ret)
+{
+    return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+                 STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, ret) == 0;
+}
+
+/* Older kernels do not number mounts: the device has to do. */
+static uint64_t mount_of(const struct statx *sx)
+{
+    if (sx->stx_mask & STATX_MNT_ID)
+        return sx->stx_mnt_id;
+    return makedev(sx->stx_dev_major, sx->stx_dev_minor);
+}
+
+static bool is_other_mount(const struct get *g)
+{
+    struct statx sx;
+
+    return !read_statx(g->path.p, &sx) || mount_of(&sx) != g->root_mount;
+}
+
+/* What the agent and the platform put there, not the user. */
+static bool is_ours(const char *path)
+{
+    static const char *const ours[] = {"/sockerless", "/etc/hosts", "/etc/hostname",
+                                       "/etc/resolv.conf", "/.dockerenv"};
+
+    for (size_t i = 0; i < SKL_ARRAY_LEN(ours); i++)
+        if (strcmp(path, ours[i]) == 0)
+            return true;
+    return false;
+}
+
+static int64_t ns_of(const struct statx_timestamp *t)
+{
+    return t->tv_sec * SKL_NS_PER_S + t->tv_nsec;
+}
+
+/* '0' or '1' for what was changed since the agent began; 0 for the rest. */
+static char change_of(const struct get *g, bool parent_grew)
+{
+    int64_t since_ns = g->task.a->began_ns;
+    struct statx sx;
+
+    if (!read_statx(g->path.p, &sx) || mount_of(&sx) != g->root_mount ||
+        ns_of(&sx.stx_ctime) < since_ns)
+        return 0;
+    if (S_ISDIR(sx.stx_mode) && ns_of(&sx.stx_mtime) < since_ns)
+        return '0';
+    /* Under an overlay what is modified is born again, but nothing is added to its directory. */
+    return (sx.stx_mask & STATX_BTIME) && ns_of(&sx.stx_btime) >= since_ns && parent_grew ? '1'
+                                                                                          : '0';
+}
+
+/* Entries of the directory came or went by the workload's doing. */
+static bool has_grown(const struct get *g)
+{
+    const struct agent *a = g->task.a;
+    int64_t mtime_ns = agent_mtime_ns(g->path.p);
+
+    if (strcmp(g->path.p, "/") == 0)
+        return mtime_ns != a->root_mtime_ns;
+    if (strcmp(g->path.p, "/etc") == 0)
+        return mtime_ns != a->etc_mtime_ns;
+    return mtime_ns >= a->began_ns;
+}
+
+static void tell_change(struct get *g, char kind, size_t path_n)
+{
+    skl_buf_addc(&g->out, kind);
+    skl_buf_add(&g->out, g->path.p, path_n);
+    skl_buf_addc(&g->out, '\0');
+}
+
+/* A change makes the directories above it modified ones. */
+static char add_change(struct get *g, size_t parent_n)
+{
+    /* The root is never told of. */
+    char kind = g->depth > 0 ? change_of(g, g->stack[g->depth - 1].grew) : 0;
+
+    if (!kind)
+        return 0;
+    for (size_t i = 1; i < g->depth; i++)
+        if (!g->stack[i].told) {
+            g->stack[i].told = true;
+            tell_change(g, '0', i + 1 < g->depth ? g->stack[i + 1].path_n : parent_n);
+        }
+    tell_change(g, kind, g->path.n);
+    return kind;
 }
 
 /* What g->path is; its parent's lengths are what to go back to after it. */
 static int add_path(struct get *g, size_t path_n, size_t name_n, struct skl_error *err)
 {
     struct stat st;
-    int rc;
+    bool enter;
+    char kind = 0;
+    int rc = 0;
 
-    if (lstat(g->path.p, &st) < 0) {
+    if (lstat(g->path.p, &st) < 0 || (g->view && is_ours(g->path.p))) {
         set_length(&g->path, path_n);
         set_length(&g->name, name_n);
         return 0; /* it has gone since its name was read */
     }
-    rc = add_header(g, &st, err);
-    if (rc == 0 && S_ISDIR(st.st_mode))
-        rc = enter_dir(g, path_n, name_n, err);
-    if (!S_ISDIR(st.st_mode)) {
+    if (g->view == SKL_VIEW_CHANGES)
+        kind = add_change(g, path_n);
+    else if (g->view == 0 || g->depth > 0) /* the root itself is not in its archive */
+        rc = add_header(g, &st, err);
+    enter = S_ISDIR(st.st_mode) && (g->view == 0 || !is_other_mount(g));
+    if (rc == 0 && enter)
+        rc = enter_dir(g, path_n, name_n, kind != 0, has_grown(g), err);
+    if (!enter) {
         set_length(&g->path, path_n);
         set_length(&g->name, name_n);
     }
@@ -206,7 +318,8 @@ static int add_next(struct get *g, struct skl_error *err)
     if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
         return 0;
     skl_buf_addf(&g->path, "%s%s", g->path.p[g->path.n - 1] == '/' ? "" : "/", e->d_name);
-    skl_buf_addf(&g->name, "%s%s", g->name.p[g->name.n - 1] == '/' ? "" : "/", e->d_name);
+    skl_buf_addf(&g->name, "%s%s", g->name.n == 0 || g->name.p[g->name.n - 1] == '/' ? "" : "/",
+                 e->d_name);
     if (g->path.failed || g->name.failed)
         return skl_fail(err, SKL_E_TOOBIG, "a path is too long");
     return add_path(g, path_n, name_n, err);
@@ -270,7 +383,8 @@ static void slice(void *arg)
         else if (g->depth > 0)
             rc = add_next(g, &err);
         else {
-            skl_tar_write_end(&g->out);
+            if (g->view != SKL_VIEW_CHANGES)
+                skl_tar_write_end(&g->out);
             g->written_end = true;
         }
     }
@@ -302,8 +416,10 @@ static void on_frame(struct agent_task *t, const struct skl_frame *f)
 void agent_archive_get(struct agent *a, const struct skl_frame *f)
 {
     char *path SKL_AUTO_STR = skl_tlv_find_dup(f->payload, SKL_TAG_PATH);
+    uint64_t view = skl_tlv_find_num(f->payload, SKL_TAG_VIEW, 0);
     SKL_AUTO_BUF struct skl_buf result = {0};
     struct skl_error err;
+    struct statx root;
     struct get *g;
     bool must_be_dir;
     char *clean SKL_AUTO_STR = agent_path_clean(path ? path : "/", &must_be_dir);
@@ -316,15 +432,19 @@ void agent_archive_get(struct agent *a, const struct skl_frame *f)
     }
     g = skl_new0(struct get);
     g->fd = -1;
+    g->view = view <= SKL_VIEW_CHANGES ? (enum skl_view)view : 0;
+    g->root_mount = g->view && read_statx("/", &root) ? mount_of(&root) : 0;
     skl_map_init(&g->links);
     skl_buf_init(&g->path, 16 * PATH_MAX);
     skl_buf_init(&g->name, 16 * PATH_MAX);
     skl_buf_init(&g->out, 4 * SKL_MIB);
     skl_buf_adds(&g->path, clean);
     /* "/." asks for the content: "./" is its name in the archive. */
-    skl_buf_adds(&g->name, strcmp(clean, "/") == 0 || (n > 1 && path[n - 1] == '.' && must_be_dir)
-                               ? "./"
-                               : agent_base_name(clean));
+    if (!g->view)
+        skl_buf_adds(&g->name,
+                     strcmp(clean, "/") == 0 || (n > 1 && path[n - 1] == '.' && must_be_dir)
+                         ? "./"
+                         : agent_base_name(clean));
     g->task.on_frame = on_frame;
     g->task.on_credit = on_credit;
     g->task.on_close = on_close;

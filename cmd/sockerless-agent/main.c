@@ -9,6 +9,7 @@
 
 #include "agent.h"
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
 
@@ -132,6 +133,15 @@ static void watch(struct agent *a, uv_signal_t *h, uv_signal_cb cb, int signo)
     uv_signal_start(h, cb, signo);
 }
 
+/* The clock that file systems stamp with: it is a few milliseconds behind the other one. */
+static int64_t file_clock_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME_COARSE, &t);
+    return t.tv_sec * SKL_NS_PER_S + t.tv_nsec;
+}
+
 static int run(const struct skl_agent_options *o)
 {
     static struct agent a;
@@ -145,6 +155,7 @@ static int run(const struct skl_agent_options *o)
     a.warm_seconds = o->warm_seconds;
     a.output = agent_output_new();
     skl_random_hex(a.instance, 32);
+    a.began_ns = file_clock_ns();
     skl_list_init(&a.tasks);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1); /* orphans come to us, also when we are not process 1 */
     signal(SIGPIPE, SIG_IGN);

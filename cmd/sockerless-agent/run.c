@@ -172,6 +172,10 @@ void agent_start(struct agent *a, struct skl_str payload)
         (void)!sethostname(hostname, strlen(hostname)); /* only where it is our own */
     add_hosts(hosts);
     skl_strv_free(hosts);
+    if (!a->any_run) {
+        a->root_mtime_ns = agent_mtime_ns("/");
+        a->etc_mtime_ns = agent_mtime_ns("/etc");
+    }
     (void)read_oom_count(&oom_before);
     skl_link_forget(a->link, SKL_STREAM_MAIN);
     agent_read_process_spec(a, payload, &spec);

@@ -130,6 +130,8 @@ struct skl_get_events {
 };
 struct skl_transfer *skl_session_get(struct skl_session *s, const char *path,
                                      const struct skl_get_events *events, void *arg);
+struct skl_transfer *skl_session_view(struct skl_session *s, enum skl_view view,
+                                      const struct skl_get_events *events, void *arg);
 void skl_transfer_consumed(struct skl_transfer *t, size_t n);
 void skl_transfer_cancel(struct skl_transfer *t); /* on_end does not run any more */
 

@@ -100,19 +100,36 @@ static void on_lost(struct session_stream *r, const struct skl_error *err)
 
 static const struct session_stream_ops ops = {on_frame, on_credit, on_lost};
 
-struct skl_transfer *skl_session_get(struct skl_session *s, const char *path,
+static struct skl_transfer *open_get(struct skl_session *s, const struct skl_buf *request,
                                      const struct skl_get_events *events, void *arg)
 {
     struct skl_transfer *t = skl_new0(struct skl_transfer);
-    SKL_AUTO_BUF struct skl_buf b = {0};
 
     t->is_get = true;
     t->get = *events;
     t->arg = arg;
+    session_stream_open(&t->stream, &ops, s, SKL_FRAME_ARCHIVE_GET, request);
+    return t;
+}
+
+struct skl_transfer *skl_session_get(struct skl_session *s, const char *path,
+                                     const struct skl_get_events *events, void *arg)
+{
+    SKL_AUTO_BUF struct skl_buf b = {0};
+
     skl_buf_init(&b, AGENT_PATH_MAX + 64);
     skl_tlv_strz(&b, SKL_TAG_PATH, path);
-    session_stream_open(&t->stream, &ops, s, SKL_FRAME_ARCHIVE_GET, &b);
-    return t;
+    return open_get(s, &b, events, arg);
+}
+
+struct skl_transfer *skl_session_view(struct skl_session *s, enum skl_view view,
+                                      const struct skl_get_events *events, void *arg)
+{
+    SKL_AUTO_BUF struct skl_buf b = {0};
+
+    skl_buf_init(&b, 64);
+    skl_tlv_u64(&b, SKL_TAG_VIEW, view);
+    return open_get(s, &b, events, arg);
 }
 
 void skl_transfer_consumed(struct skl_transfer *t, size_t n)

@@ -40,6 +40,7 @@ static bool is_number(uint16_t tag)
     case SKL_TAG_PRIVILEGED:
     case SKL_TAG_CONSUMED:
     case SKL_TAG_PORT:
+    case SKL_TAG_VIEW:
         return true;
     default:
         return false;

@@ -109,12 +109,19 @@ enum skl_frame_type {
     X(PRIVILEGED, 47)                                                                              \
     X(SYMLINK_PATH, 48) /* ARCHIVE_GET of a link: how the name in the archive is to be */          \
     X(CONSUMED, 49)     /* CREDIT: data bytes of the stream consumed so far, from its beginning */ \
-    X(PORT, 50)         /* TUNNEL_OPEN */
+    X(PORT, 50)         /* TUNNEL_OPEN */                                                          \
+    X(VIEW, 51)         /* ARCHIVE_GET, in the place of PATH: enum skl_view */
 
 enum skl_tag {
 #define X(name, value) SKL_TAG_##name = value,
     SKL_TAGS(X)
 #undef X
+};
+
+/* What else ARCHIVE_GET gives: of the root file system, without what is mounted in it. */
+enum skl_view {
+    SKL_VIEW_ROOT = 1, /* all of it as a tar archive */
+    SKL_VIEW_CHANGES /* what was changed since the workload began: '0' modified or '1' added, path, NUL, ... */
 };
 
 struct skl_frame {

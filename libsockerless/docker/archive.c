@@ -90,7 +90,7 @@ void skl_route_archive_head(struct skl_request *r)
 struct get {
     struct skl_request *r;
     struct skl_source *source;
-    char *path;
+    char *path; /* NULL: the root file system, for export */
     bool begun;
     size_t unconsumed;
 };
@@ -100,9 +100,13 @@ static void get_stat(void *arg, const struct skl_path_stat *st)
     struct get *g = arg;
     SKL_AUTO_BUF struct skl_buf header = {0};
 
+    g->begun = true;
+    if (!g->path) {
+        skl_request_begin(g->r, 200, "application/octet-stream", NULL);
+        return;
+    }
     skl_buf_init(&header, 128 * SKL_KIB);
     stat_header(st, &header);
-    g->begun = true;
     skl_request_begin(g->r, 200, "application/x-tar", header.p);
 }
 
@@ -129,7 +133,8 @@ static void get_end(void *arg, const struct skl_error *err)
         skl_http_abort(g->r->http); /* a cut archive must not look complete */
     } else {
         told = *err;
-        not_found(&told, g->r, g->path);
+        if (g->path)
+            not_found(&told, g->r, g->path);
         skl_request_error(g->r, &told);
     }
 }
@@ -163,9 +168,23 @@ static void get_free(struct skl_request *r)
     free(g);
 }
 
+static const struct skl_get_events get_events = {get_stat, get_data, get_end};
+
+static struct get *get_new(struct skl_request *r, char *own_path)
+{
+    struct get *g = skl_new0(struct get);
+
+    g->r = r;
+    g->path = own_path;
+    r->state = g;
+    r->on_gone = get_gone;
+    r->on_free = get_free;
+    skl_http_on_drain(r->http, get_drain);
+    return g;
+}
+
 void skl_route_archive_get(struct skl_request *r)
 {
-    static const struct skl_get_events events = {get_stat, get_data, get_end};
     struct skl_container *c = skl_request_container(r);
     char *path = c ? path_of(r) : NULL;
     struct skl_error err;
@@ -173,20 +192,30 @@ void skl_route_archive_get(struct skl_request *r)
 
     if (!path)
         return;
-    g = skl_new0(struct get);
-    g->r = r;
-    g->path = path;
-    r->state = g;
-    r->on_gone = get_gone;
-    r->on_free = get_free;
-    skl_http_on_drain(r->http, get_drain);
-    if (skl_driver_get(skl_workload_of(r->engine->runtime, c), path, &events, g, &g->source, &err) <
-        0) {
+    g = get_new(r, path);
+    if (skl_driver_get(skl_workload_of(r->engine->runtime, c), path, &get_events, g, &g->source,
+                       &err) < 0) {
         not_found(&err, r, path);
         skl_request_error(r, &err);
         return;
     }
     skl_container_event(r->engine->store, c, "archive-path", NULL);
+}
+
+void skl_route_container_export(struct skl_request *r)
+{
+    struct skl_container *c = skl_request_container(r);
+    struct skl_error err;
+    struct get *g;
+
+    if (!c)
+        return;
+    g = get_new(r, NULL);
+    if (skl_driver_view(skl_workload_of(r->engine->runtime, c), SKL_VIEW_ROOT, &get_events, g,
+                        &g->source, &err) < 0)
+        skl_request_error(r, &err);
+    else
+        skl_container_event(r->engine->store, c, "export", NULL);
 }
 
 /* -- PUT */

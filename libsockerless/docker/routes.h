@@ -63,6 +63,8 @@ void skl_route_container_wait(struct skl_request *r);
 void skl_route_checkpoints(struct skl_request *r);
 void skl_route_container_prune(struct skl_request *r);
 void skl_route_container_top(struct skl_request *r);
+void skl_route_container_changes(struct skl_request *r);
+void skl_route_container_export(struct skl_request *r);
 void skl_route_container_stats(struct skl_request *r);
 
 /* attach.c, logs.c, resize.c, exec.c, archive.c */

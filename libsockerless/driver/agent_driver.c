@@ -113,20 +113,43 @@ static void source_cancel(struct skl_source *s)
     free(a);
 }
 
+static const struct skl_get_events source_events = {source_stat, source_data, source_end};
+
+static struct agent_source *source_new(const struct skl_get_events *events, void *arg)
+{
+    struct agent_source *a = skl_new0(struct agent_source);
+
+    a->source = (struct skl_source){source_consumed, source_cancel};
+    a->events = *events;
+    a->arg = arg;
+    return a;
+}
+
 static int agent_get(struct skl_workload *w, const char *path, const struct skl_get_events *events,
                      void *arg, struct skl_source **ret, struct skl_error *err)
 {
-    static const struct skl_get_events own = {source_stat, source_data, source_end};
     struct skl_session *s = session_of(w);
     struct agent_source *a;
 
     if (!s)
         return -SKL_E_UNAVAILABLE;
-    a = skl_new0(struct agent_source);
-    a->source = (struct skl_source){source_consumed, source_cancel};
-    a->events = *events;
-    a->arg = arg;
-    a->transfer = skl_session_get(s, path, &own, a);
+    a = source_new(events, arg);
+    a->transfer = skl_session_get(s, path, &source_events, a);
+    *ret = &a->source;
+    return 0;
+}
+
+static int agent_view(struct skl_workload *w, enum skl_view view,
+                      const struct skl_get_events *events, void *arg, struct skl_source **ret,
+                      struct skl_error *err)
+{
+    struct skl_session *s = session_of(w);
+    struct agent_source *a;
+
+    if (!s)
+        return -SKL_E_UNAVAILABLE;
+    a = source_new(events, arg);
+    a->transfer = skl_session_view(s, view, &source_events, a);
     *ret = &a->source;
     return 0;
 }
@@ -241,6 +264,7 @@ const struct skl_driver skl_driver_agent = {
     .exec = agent_exec,
     .stat = agent_stat,
     .get = agent_get,
+    .view = agent_view,
     .put = agent_put,
     .top = agent_top,
     .stats = agent_stats,

@@ -48,6 +48,12 @@ int skl_driver_get(struct skl_workload *w, const char *path, const struct skl_ge
     FIRST(get(w, path, events, arg, ret, err));
 }
 
+int skl_driver_view(struct skl_workload *w, enum skl_view view, const struct skl_get_events *events,
+                    void *arg, struct skl_source **ret, struct skl_error *err)
+{
+    FIRST(view(w, view, events, arg, ret, err));
+}
+
 int skl_driver_put(struct skl_workload *w, const struct skl_put_options *options,
                    const struct skl_put_events *events, void *arg, struct skl_sink **ret,
                    struct skl_error *err)

@@ -24,6 +24,8 @@ struct skl_driver {
                 struct skl_error *err);
     int (*get)(struct skl_workload *w, const char *path, const struct skl_get_events *events,
                void *arg, struct skl_source **ret, struct skl_error *err);
+    int (*view)(struct skl_workload *w, enum skl_view view, const struct skl_get_events *events,
+                void *arg, struct skl_source **ret, struct skl_error *err);
     int (*put)(struct skl_workload *w, const struct skl_put_options *options,
                const struct skl_put_events *events, void *arg, struct skl_sink **ret,
                struct skl_error *err);
@@ -47,6 +49,8 @@ int skl_driver_stat(struct skl_workload *w, const char *path, skl_stat_cb *cb, v
                     struct skl_error *err);
 int skl_driver_get(struct skl_workload *w, const char *path, const struct skl_get_events *events,
                    void *arg, struct skl_source **ret, struct skl_error *err);
+int skl_driver_view(struct skl_workload *w, enum skl_view view, const struct skl_get_events *events,
+                    void *arg, struct skl_source **ret, struct skl_error *err);
 int skl_driver_put(struct skl_workload *w, const struct skl_put_options *options,
                    const struct skl_put_events *events, void *arg, struct skl_sink **ret,
                    struct skl_error *err);

@@ -147,6 +147,17 @@ static int synthetic_put(struct skl_workload *w, const struct skl_put_options *o
     return skl_staging_put(w, options, events, arg, ret, err);
 }
 
+static int no_view(struct skl_workload *w, enum skl_view view, const struct skl_get_events *events,
+                   void *arg, struct skl_source **ret, struct skl_error *err)
+{
+    if (is_running(w->c))
+        return needs_agent(w, "reading the file system", err);
+    return skl_fail(err, SKL_E_CONFLICT,
+                    "container %s has no workload whose file system could be read: it lives while "
+                    "the container runs and SOCKERLESS_WARM_SECONDS after its end",
+                    w->c->id);
+}
+
 /* -- top: the command as configured; there is nobody to ask what runs */
 
 struct top_answer {
@@ -211,6 +222,7 @@ const struct skl_driver skl_driver_synthetic = {
     .stat = synthetic_stat,
     .get = synthetic_get,
     .put = synthetic_put,
+    .view = no_view,
     .top = synthetic_top,
     .stats = no_stats,
     .tunnel = no_tunnel,

@@ -1,5 +1,7 @@
 """top, stats, prune, system df: what people look at and tidy up with."""
+import io
 import json
+import tarfile
 import unittest
 
 from harness import Stack, await_true, main
@@ -57,6 +59,25 @@ class Housekeeping(unittest.TestCase):
         s.docker("rm", "-f", "streamed", check=0)
         p.kill()
         p.communicate()
+
+    def test_diff_and_export(self):
+        s = self.stack
+        s.docker("run", "-d", "--name", "changed", "-v", "/vol", "busybox", "sh", "-c",
+                 "mkdir /new && echo x > /new/file && echo y >> /etc/group && echo z > /vol/z && echo ready && sleep 1000", check=0)
+        await_true("it is ready", lambda: b"ready" in s.docker("logs", "changed").stdout)
+        self.assertEqual(s.docker("diff", "changed", check=0).stdout.decode().splitlines(),
+                         ["C /etc", "C /etc/group", "A /new", "A /new/file"])
+        out = io.BytesIO(s.docker("export", "changed", check=0).stdout)
+        with tarfile.open(fileobj=out) as t:
+            names = t.getnames()
+            self.assertEqual(t.extractfile("new/file").read(), b"x\n")
+            self.assertTrue(t.getmember("bin/sh").issym())
+        self.assertIn("proc", names)
+        self.assertFalse([n for n in names if n.startswith(("proc/", "sys/", "vol/", "sockerless"))])
+        s.docker("rm", "-vf", "changed", check=0)
+        s.docker("create", "--name", "fresh", "busybox", "true", check=0)
+        self.assertEqual(s.docker("diff", "fresh", check=0).stdout, b"")
+        s.docker("rm", "fresh", check=0)
 
     def test_df_and_prunes(self):
         s = self.stack
