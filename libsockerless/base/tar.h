@@ -85,7 +85,7 @@ SKL_DEFINE_AUTO(tar_reader);
  */
 int skl_tar_reader_next(struct skl_tar_reader *r, struct skl_str *in, struct skl_tar_event *ev,
                         struct skl_error *err);
-/* There is no more input: fails in the middle of a member. Missing end blocks are no failure. */
+/* There is no more input: fails in the middle of a member. Missing end blocks and padding are no failure. */
 int skl_tar_reader_finish(const struct skl_tar_reader *r, struct skl_error *err);
 
 /* -- writing */

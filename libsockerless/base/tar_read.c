@@ -617,8 +617,10 @@ int skl_tar_reader_finish(const struct skl_tar_reader *r, struct skl_error *err)
 {
     if (r->state == STATE_END || r->state == STATE_ENDED)
         return 0;
-    if ((r->state == STATE_HEADER || (r->state == STATE_PAD && r->pad == 0)) && r->block_n == 0 &&
-        !r->has_ext)
+    /* Behind a member's data padding may be missing: the docker CLI forgets it after a Dockerfile that it read from
+     * its input. */
+    if ((r->state == STATE_HEADER || (r->state == STATE_PAD && r->after_pad == STATE_HEADER)) &&
+        r->block_n == 0 && !r->has_ext)
         return 0;
     return bad(err, "the archive ends in the middle");
 }

@@ -253,6 +253,14 @@ CMD echo $SEEN
         c.close()
         await_true("a build goes", lambda: not os.listdir(folder), 60)
 
+    def test_a_dockerfile_from_the_input(self):
+        with tempfile.TemporaryDirectory(prefix="skl-b-") as d:
+            with open(os.path.join(d, "x"), "w") as f:
+                f.write("x\n")
+            for args, text, want in ((["-f", "-", d], "FROM busybox\nCOPY . /c\nCMD find /c -type f\n", "/c/x\n"), (["-"], "FROM busybox\nCMD echo y\n", "y\n")):
+                subprocess.run(["docker", "build", "-t", "input:1", *args], input=text, capture_output=True, env=self.env, text=True, timeout=60, check=True)
+                self.assertEqual(self.run_image("input:1"), want)
+
     def test_many_builds_at_once(self):
         def one(n):
             return self.post(f"t=many:{n}", tar_of({"Dockerfile": f"FROM busybox\nCOPY x /x\nENV N={n}\nCMD cat /x\n", "x": f"{n}\n"}))
