@@ -48,7 +48,7 @@ static void set_defaults(struct skl_create *x)
 
 /* -- restart policy */
 
-static int take_restart(struct skl_create *x, struct skl_error *err)
+int skl_create_take_restart(struct skl_create *x, struct skl_error *err)
 {
     static const struct {
         const char *name;
@@ -189,11 +189,12 @@ static int take_log_config(struct skl_create *x, struct skl_error *err)
 
 /* -- processor, memory */
 
-static int take_size(struct skl_create *x, struct skl_error *err)
+int skl_create_take_size(struct skl_create *x, struct skl_error *err)
 {
     struct skl_container_spec *spec = &x->c->spec;
     int64_t nano = number(x, "NanoCpus"), period = number(x, "CpuPeriod");
     int64_t quota = number(x, "CpuQuota"), memory = number(x, "Memory");
+    int64_t swap = number(x, "MemorySwap"), reservation = number(x, "MemoryReservation");
 
     if (nano < 0 || memory < 0)
         return skl_fail(err, SKL_E_INVALID, "%s cannot be negative",
@@ -204,12 +205,30 @@ static int take_size(struct skl_create *x, struct skl_error *err)
                         period > 0 ? "Period" : "Quota");
     if (memory > 0 && memory < MIN_MEMORY)
         return skl_fail(err, SKL_E_INVALID, "Minimum memory limit allowed is 6MB");
+    if (memory > 0 && swap > 0 && swap < memory)
+        return skl_fail(err, SKL_E_INVALID,
+                        "Minimum memoryswap limit should be larger than memory limit, see usage");
+    if (reservation > 0 && reservation < MIN_MEMORY)
+        return skl_fail(err, SKL_E_INVALID, "Minimum memory reservation allowed is 6MB");
+    if (memory > 0 && memory < reservation)
+        return skl_fail(err, SKL_E_INVALID,
+                        "Minimum memory limit can not be less than memory reservation limit, see "
+                        "usage");
     if (quota > MAX_QUOTA_US)
         return skl_fail(err, SKL_E_INVALID, "CPU cfs quota is too large");
     if (nano == 0 && quota > 0)
         nano = (int64_t)((double)quota / (double)(period > 0 ? period : 100000) * 1e9);
     spec->nano_cpus = nano;
     spec->memory_bytes = memory;
+    return 0;
+}
+
+static int check_swap(const struct skl_create *x, struct skl_error *err)
+{
+    if (number(x, "Memory") == 0 && number(x, "MemorySwap") > 0)
+        return skl_fail(err, SKL_E_INVALID,
+                        "You should always set the Memory limit when using Memoryswap limit, see "
+                        "usage");
     return 0;
 }
 
@@ -336,11 +355,13 @@ int skl_create_take_host(struct skl_create *x, struct skl_error *err)
     spec->privileged = skl_json_get_bool(x->host, "Privileged", false);
     spec->init = skl_json_get_bool(x->host, "Init", false);
     push_strings(&spec->group_add, skl_json_get(x->host, "GroupAdd"));
-    rc = take_restart(x, err);
+    rc = skl_create_take_restart(x, err);
     if (rc == 0)
         rc = take_log_config(x, err);
     if (rc == 0)
-        rc = take_size(x, err);
+        rc = check_swap(x, err);
+    if (rc == 0)
+        rc = skl_create_take_size(x, err);
     if (rc == 0)
         rc = take_extra_hosts(x, err);
     if (rc == 0)

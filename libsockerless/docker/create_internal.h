@@ -35,7 +35,10 @@ int skl_create_check_config(struct skl_create *x, struct skl_error *err);
 int skl_create_merge_image(struct skl_create *x, struct skl_error *err);
 /* create_host.c: HostConfig. */
 int skl_create_take_host(struct skl_create *x, struct skl_error *err);
-/* create_host_limits.c: what a serverless cloud cannot follow: refused, or warned about. */
+/* Parts of it that an update shares: x->host into the typed members of x->c. */
+int skl_create_take_restart(struct skl_create *x, struct skl_error *err);
+int skl_create_take_size(struct skl_create *x, struct skl_error *err);
+/* create_limits.c: what a serverless cloud cannot follow: refused, or warned about. */
 int skl_create_check_limits(struct skl_create *x, struct skl_error *err);
 /* create_mounts.c: Binds, Mounts, Volumes, VolumesFrom, tmpfs. Volumes are made by the second. */
 int skl_create_take_mounts(struct skl_create *x, struct skl_error *err);

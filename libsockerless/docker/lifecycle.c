@@ -372,6 +372,13 @@ void skl_lifecycle_pause(struct skl_engine *e, struct skl_container *c, bool on,
     skl_flow_push(skl_flow_of(e, c), SKL_OP_PAUSE, cb, arg)->on = on;
 }
 
+void skl_lifecycle_limits_changed(struct skl_engine *e, struct skl_container *c)
+{
+    skl_flow_of(e, c)->start_cold = true;
+    if (c->state == SKL_CONTAINER_EXITED)
+        skl_workload_shutdown(skl_workload_of(e->runtime, c));
+}
+
 void skl_lifecycle_remove(struct skl_engine *e, struct skl_container *c,
                           const struct skl_remove_options *o, skl_lifecycle_cb *cb, void *arg)
 {

@@ -41,6 +41,8 @@ void skl_lifecycle_kill(struct skl_engine *e, struct skl_container *c, const cha
                         skl_lifecycle_cb *cb, void *arg);
 void skl_lifecycle_pause(struct skl_engine *e, struct skl_container *c, bool on,
                          skl_lifecycle_cb *cb, void *arg);
+/* The next start makes a new workload in the cloud, also where a warm one waits. */
+void skl_lifecycle_limits_changed(struct skl_engine *e, struct skl_container *c);
 struct skl_remove_options {
     bool force, volumes;
 };

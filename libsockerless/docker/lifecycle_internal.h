@@ -84,6 +84,7 @@ struct skl_flow {
     struct skl_timer *restart; /* restart policy: until the next start */
     int64_t restart_delay_ms;
     unsigned remove_tries;
+    bool start_cold; /* the warm workload has other limits than the next run shall have */
     struct skl_ports *ports;   /* published; NULL: none */
     struct skl_error *failure; /* of a start whose cloud resources are being removed */
 };

@@ -311,6 +311,7 @@ static void start_cold(struct skl_flow *f)
     struct skl_workload *w = skl_workload_of(e->runtime, f->c);
     struct skl_error err;
 
+    f->start_cold = false;
     skl_workload_shutdown(w);
     /* An early backend gave its workload the token at create: a new one would lock the agent out. */
     if ((e->backend->container_create && f->c->token ? (skl_workload_resume(w), 0)
@@ -385,7 +386,7 @@ void skl_flow_start(struct skl_flow *f)
         start_failed(f, 128, &err, false);
         return;
     }
-    if (skl_workload_is_warm(w)) {
+    if (skl_workload_is_warm(w) && !f->start_cold) {
         skl_flow_deadline(f, e->backend->start_timeout_ms, never_came);
         skl_workload_begin(w, warm_begun, f);
         return;

@@ -32,7 +32,7 @@ const struct skl_route skl_routes[] = {
     {"POST",   "/exec/{id}/start",              SKL_BODY_JSON, 0, skl_route_exec_start},
     {"GET",    "/exec/{id}/json",               SKL_BODY_NONE, 0, skl_route_exec_inspect},
     {"POST",   "/exec/{id}/resize",             SKL_BODY_NONE, 0, skl_route_exec_resize},
-    {"POST",   "/containers/{id}/update",       SKL_BODY_NONE, 0, skl_route_unsupported},
+    {"POST",   "/containers/{id}/update",       SKL_BODY_REQUIRED, 0, skl_route_container_update},
     {"GET",    "/containers/{id}/attach/ws",    SKL_BODY_NONE, 0, skl_route_container_attach_ws},
     {"GET",    "/containers/{id}/top",          SKL_BODY_NONE, 0, skl_route_container_top},
     {"GET",    "/containers/{id}/stats",        SKL_BODY_NONE, 0, skl_route_container_stats},

@@ -57,6 +57,7 @@ void skl_route_container_restart(struct skl_request *r);
 void skl_route_container_kill(struct skl_request *r);
 void skl_route_container_pause(struct skl_request *r);
 void skl_route_container_unpause(struct skl_request *r);
+void skl_route_container_update(struct skl_request *r);
 void skl_route_container_rename(struct skl_request *r);
 void skl_route_container_remove(struct skl_request *r);
 void skl_route_container_wait(struct skl_request *r);

@@ -1,4 +1,5 @@
 /* The Docker API over HTTP: lists, details and life of containers. */
+#include "docker/health.h"
 #include "docker_helper.h"
 
 /* -- list */
@@ -187,6 +188,135 @@ START_TEST(a_client_that_leaves_its_wait_disturbs_nobody)
 }
 END_TEST
 
+/* -- update */
+
+static const cJSON *host_of(const cJSON *inspect, const char *name)
+{
+    return at(inspect, "HostConfig", name);
+}
+
+START_TEST(update_changes_the_policy_and_what_was_sent_only)
+{
+    docker_create("?name=upd", "{\"Image\":\"busybox\",\"HostConfig\":{\"Memory\":67108864,"
+                               "\"CpuShares\":5}}");
+    AUTO_ANSWER u = docker_call("POST", "/containers/upd/update",
+                                "{\"Memory\":33554432,\"CpuShares\":0,\"NanoCpus\":1500000000,"
+                                "\"RestartPolicy\":{\"Name\":\"on-failure\","
+                                "\"MaximumRetryCount\":4}}");
+    ck_assert_int_eq(u.status, 200);
+    ck_assert_str_eq(u.body, "{\"Warnings\":null}\n");
+    AUTO_ANSWER a = docker_call("GET", "/containers/upd/json", NULL);
+    ck_assert_int_eq((int)host_of(a.json, "Memory")->valuedouble, 33554432);
+    ck_assert_int_eq((int)host_of(a.json, "MemorySwap")->valuedouble, 134217728);
+    ck_assert_int_eq((int)host_of(a.json, "CpuShares")->valuedouble, 5);
+    ck_assert_int_eq((int)host_of(a.json, "NanoCpus")->valuedouble, 1500000000);
+    ck_assert_str_eq(skl_json_get_str(host_of(a.json, "RestartPolicy"), "Name"), "on-failure");
+    struct skl_container *c = skl_container_by_name(engine->store, "upd");
+    ck_assert_int_eq(c->spec.restart, SKL_RESTART_ON_FAILURE);
+    ck_assert_uint_eq(c->spec.restart_max, 4);
+    ck_assert_int_eq(c->spec.memory_bytes, 33554432);
+    ck_assert_int_eq(c->spec.nano_cpus, 1500000000);
+    docker_expect("POST", "/containers/upd/start", NULL, 204);
+    AUTO_ANSWER running = docker_call("POST", "/containers/upd/update", "{\"Memory\":67108864}");
+    ck_assert_ptr_nonnull(strstr(running.body, "hold from the next start on"));
+    AUTO_ANSWER policy =
+        docker_call("POST", "/containers/upd/update", "{\"RestartPolicy\":{\"Name\":\"no\"}}");
+    ck_assert_str_eq(policy.body, "{\"Warnings\":null}\n");
+    docker_expect("DELETE", "/containers/upd?force=1", NULL, 204);
+}
+END_TEST
+
+static const struct {
+    const char *body;
+    int status;
+    const char *message; /* %s: the id */
+} update_refusals[] = {
+    {"{\"Memory\":1000}", 400, "Minimum memory limit allowed is 6MB"},
+    {"{\"Memory\":\"x\"}", 400,
+     "invalid JSON: cannot unmarshal string into field UpdateConfig.Memory of type int64"},
+    {"{\"RestartPolicy\":{\"Name\":\"sometimes\"}}", 400, "invalid restart policy 'sometimes'"},
+    {"{\"CpuQuota\":1000}", 409,
+     "Cannot update container %s: Conflicting options: CPU Quota cannot be updated as NanoCPUs "
+     "has already been set"},
+    {"{\"Memory\":1073741824}", 409,
+     "Cannot update container %s: Memory limit should be smaller than already set memoryswap "
+     "limit, update the memoryswap at the same time"},
+};
+
+START_TEST(update_refuses_as_an_engine_and_changes_nothing)
+{
+    const char *id = docker_create("?name=refuse", "{\"Image\":\"busybox\",\"HostConfig\":{"
+                                                   "\"Memory\":67108864,\"NanoCpus\":1000000000}}");
+    char message[400];
+    AUTO_ANSWER before = docker_call("GET", "/containers/refuse/json", NULL);
+
+    snprintf(message, sizeof(message), "%s", update_refusals[_i].message);
+    if (strstr(message, "%s"))
+        snprintf(message, sizeof(message), "Cannot update container %s%s", id,
+                 strstr(update_refusals[_i].message, "%s") + 2);
+    docker_refused("POST", "/containers/refuse/update", update_refusals[_i].body,
+                   update_refusals[_i].status, message);
+    AUTO_ANSWER after = docker_call("GET", "/containers/refuse/json", NULL);
+    ck_assert_str_eq(before.body, after.body);
+}
+END_TEST
+
+START_TEST(update_gives_no_policy_to_what_removes_itself)
+{
+    const char *id = docker_create("?name=auto", "{\"Image\":\"busybox\",\"HostConfig\":{"
+                                                 "\"AutoRemove\":true}}");
+    char message[300];
+
+    snprintf(message, sizeof(message),
+             "Cannot update container %s: Restart policy cannot be updated because AutoRemove is "
+             "enabled for the container",
+             id);
+    docker_refused("POST", "/containers/auto/update", "{\"RestartPolicy\":{\"Name\":\"always\"}}",
+                   409, message);
+    docker_refused("POST", "/containers/nobody/update", "{}", 404, "No such container: nobody");
+}
+END_TEST
+
+/* -- health checks without an agent */
+
+START_TEST(a_check_that_nothing_can_run_is_warned_about)
+{
+    AUTO_ANSWER a = docker_call("POST", "/containers/create?name=healthy",
+                                "{\"Image\":\"busybox\",\"Healthcheck\":{\"Test\":[\"CMD\","
+                                "\"true\"]}}");
+    AUTO_ANSWER none = docker_call("POST", "/containers/create",
+                                   "{\"Image\":\"busybox\",\"Healthcheck\":{\"Test\":[\"NONE\"]}}");
+
+    ck_assert_ptr_nonnull(strstr(a.body, "The health check is recorded, but not run: "));
+    ck_assert_ptr_null(strstr(none.body, "health"));
+    docker_expect("POST", "/containers/healthy/start", NULL, 204);
+    AUTO_ANSWER i = docker_call("GET", "/containers/healthy/json", NULL);
+    ck_assert(!cJSON_HasObjectItem(skl_json_get(i.json, "State"), "Health"));
+    docker_expect("DELETE", "/containers/healthy?force=1", NULL, 204);
+}
+END_TEST
+
+static const struct {
+    int64_t ns;
+    const char *text;
+} durations[] = {
+    {1000000, "1ms"},          {1500000, "1.5ms"},
+    {700000000, "700ms"},      {1000000000, "1s"},
+    {30000000000, "30s"},      {1250000000, "1.25s"},
+    {90000000000, "1m30s"},    {60000000000, "1m0s"},
+    {3600000000000, "1h0m0s"}, {3661500000000, "1h1m1.5s"},
+};
+
+START_TEST(durations_are_printed_as_go_does)
+{
+    SKL_AUTO_BUF struct skl_buf b = {0};
+
+    skl_buf_init(&b, 100);
+    skl_health_duration(&b, durations[_i].ns);
+    ck_assert_str_eq(b.p, durations[_i].text);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("all");
@@ -198,5 +328,11 @@ int main(void)
     tcase_add_test(t, life_cycle_calls_refuse_with_dockers_texts);
     tcase_add_test(t, wait_sends_its_header_before_the_start);
     tcase_add_test(t, a_client_that_leaves_its_wait_disturbs_nobody);
+    tcase_add_test(t, update_changes_the_policy_and_what_was_sent_only);
+    tcase_add_loop_test(t, update_refuses_as_an_engine_and_changes_nothing, 0,
+                        SKL_ARRAY_LEN(update_refusals));
+    tcase_add_test(t, update_gives_no_policy_to_what_removes_itself);
+    tcase_add_test(t, a_check_that_nothing_can_run_is_warned_about);
+    tcase_add_loop_test(t, durations_are_printed_as_go_does, 0, SKL_ARRAY_LEN(durations));
     return docker_run("docker_life", t);
 }
