@@ -323,6 +323,8 @@ int skl_create_merge_image(struct skl_create *x, struct skl_error *err)
     fill_string(x->config, image, "StopSignal");
     fill_members(x->config, image, "ExposedPorts");
     fill_members(x->config, image, "Volumes");
+    if (cJSON_GetArraySize(skl_json_get(x->config, "Volumes")) == 0)
+        skl_fields_set(x->config, "Volumes", NULL);
     fill_members(x->config, image, "Labels");
     if (!skl_json_get(x->config, "Shell") && cJSON_IsArray(skl_json_get(image, "Shell")))
         skl_fields_set(x->config, "Shell", cJSON_Duplicate(skl_json_get(image, "Shell"), true));

@@ -39,11 +39,35 @@ static void set_defaults(struct skl_create *x)
         set_number(x, "ShmSize", 64 * (int64_t)SKL_MIB);
     if (number(x, "MemorySwappiness") < 0)
         skl_fields_set(x->host, "MemorySwappiness", NULL);
-    if (number(x, "PidsLimit") == 0)
+    if (number(x, "PidsLimit") <= 0)
         skl_fields_set(x->host, "PidsLimit", NULL);
+    if (cJSON_GetArraySize(skl_json_get(x->host, "Links")) == 0)
+        skl_fields_set(x->host, "Links", NULL);
     if (number(x, "Memory") > 0 && number(x, "Memory") <= INT64_MAX / 2 &&
         number(x, "MemorySwap") == 0)
         set_number(x, "MemorySwap", 2 * number(x, "Memory"));
+}
+
+/* An Engine takes the labels away from what shares the host's name spaces, and shows that. */
+static void set_labels_off(struct skl_create *x)
+{
+    const cJSON *item, *sent = skl_json_get(x->host, "SecurityOpt");
+    cJSON *options;
+
+    if (!skl_json_get_bool(x->host, "Privileged", false) &&
+        !skl_streq(skl_json_get_str(x->host, "PidMode"), "host") &&
+        !skl_streq(skl_json_get_str(x->host, "IpcMode"), "host"))
+        return;
+    cJSON_ArrayForEach(item, sent)
+    {
+        struct skl_str value;
+
+        if (skl_str_eqz(skl_str_cut(skl_str(item->valuestring), '=', &value), "label"))
+            return;
+    }
+    options = cJSON_IsArray(sent) ? cJSON_Duplicate(sent, true) : cJSON_CreateArray();
+    cJSON_AddItemToArray(options, cJSON_CreateString("label=disable"));
+    skl_fields_set(x->host, "SecurityOpt", options);
 }
 
 /* -- restart policy */
@@ -294,9 +318,12 @@ static int check_binding(const cJSON *binding, struct skl_error *err)
 static int take_ports(struct skl_create *x, struct skl_error *err)
 {
     const cJSON *sent = skl_json_get(x->host, "PortBindings"), *port, *binding;
-    cJSON *shown = cJSON_CreateObject(), *exposed = skl_json_get(x->config, "ExposedPorts");
+    cJSON *shown, *exposed = skl_json_get(x->config, "ExposedPorts");
     int rc = 0;
 
+    if (!sent)
+        return 0;
+    shown = cJSON_CreateObject();
     cJSON_ArrayForEach(port, sent)
     {
         cJSON *list = cJSON_CreateArray();
@@ -348,6 +375,7 @@ int skl_create_take_host(struct skl_create *x, struct skl_error *err)
     int rc;
 
     set_defaults(x);
+    set_labels_off(x);
     if (!skl_str_empty(driver) && !skl_streq(driver, "local"))
         return skl_fail(err, SKL_E_NOTFOUND,
                         "error looking up volume plugin %.100s: plugin \"%.100s\" not found",

@@ -39,7 +39,7 @@ const struct skl_field skl_host_config_fields[] = {
     {"ContainerIDFile",      SKL_FIELD_STRING,  "\"\""},
     {"LogConfig",            SKL_FIELD_OBJECT,  "{\"Type\":\"json-file\",\"Config\":{}}"},
     {"NetworkMode",          SKL_FIELD_STRING,  "\"default\""},
-    {"PortBindings",         SKL_FIELD_OBJECT,  "{}"},
+    {"PortBindings",         SKL_FIELD_OBJECT,  "null"},
     {"RestartPolicy",        SKL_FIELD_OBJECT,  "{\"Name\":\"no\",\"MaximumRetryCount\":0}"},
     {"AutoRemove",           SKL_FIELD_BOOL,    "false"},
     {"VolumeDriver",         SKL_FIELD_STRING,  "\"\""},
@@ -49,9 +49,9 @@ const struct skl_field skl_host_config_fields[] = {
     {"CapAdd",               SKL_FIELD_WORDS,   "null"},
     {"CapDrop",              SKL_FIELD_WORDS,   "null"},
     {"CgroupnsMode",         SKL_FIELD_STRING,  "\"private\""},
-    {"Dns",                  SKL_FIELD_STRINGS, "[]"},
-    {"DnsOptions",           SKL_FIELD_STRINGS, "[]"},
-    {"DnsSearch",            SKL_FIELD_STRINGS, "[]"},
+    {"Dns",                  SKL_FIELD_STRINGS, "null"},
+    {"DnsOptions",           SKL_FIELD_STRINGS, "null"},
+    {"DnsSearch",            SKL_FIELD_STRINGS, "null"},
     {"ExtraHosts",           SKL_FIELD_STRINGS, "null"},
     {"GroupAdd",             SKL_FIELD_STRINGS, "null"},
     {"IpcMode",              SKL_FIELD_STRING,  "\"private\""},
@@ -76,18 +76,18 @@ const struct skl_field skl_host_config_fields[] = {
     {"NanoCpus",             SKL_FIELD_INT,     "0"},
     {"CgroupParent",         SKL_FIELD_STRING,  "\"\""},
     {"BlkioWeight",          SKL_FIELD_INT,     "0"},
-    {"BlkioWeightDevice",    SKL_FIELD_LIST,    "[]"},
-    {"BlkioDeviceReadBps",   SKL_FIELD_LIST,    "[]"},
-    {"BlkioDeviceWriteBps",  SKL_FIELD_LIST,    "[]"},
-    {"BlkioDeviceReadIOps",  SKL_FIELD_LIST,    "[]"},
-    {"BlkioDeviceWriteIOps", SKL_FIELD_LIST,    "[]"},
+    {"BlkioWeightDevice",    SKL_FIELD_LIST,    "null"},
+    {"BlkioDeviceReadBps",   SKL_FIELD_LIST,    "null"},
+    {"BlkioDeviceWriteBps",  SKL_FIELD_LIST,    "null"},
+    {"BlkioDeviceReadIOps",  SKL_FIELD_LIST,    "null"},
+    {"BlkioDeviceWriteIOps", SKL_FIELD_LIST,    "null"},
     {"CpuPeriod",            SKL_FIELD_INT,     "0"},
     {"CpuQuota",             SKL_FIELD_INT,     "0"},
     {"CpuRealtimePeriod",    SKL_FIELD_INT,     "0"},
     {"CpuRealtimeRuntime",   SKL_FIELD_INT,     "0"},
     {"CpusetCpus",           SKL_FIELD_STRING,  "\"\""},
     {"CpusetMems",           SKL_FIELD_STRING,  "\"\""},
-    {"Devices",              SKL_FIELD_LIST,    "[]"},
+    {"Devices",              SKL_FIELD_LIST,    "null"},
     {"DeviceCgroupRules",    SKL_FIELD_STRINGS, "null"},
     {"DeviceRequests",       SKL_FIELD_LIST,    "null"},
     {"MemoryReservation",    SKL_FIELD_INT,     "0"},
@@ -95,7 +95,7 @@ const struct skl_field skl_host_config_fields[] = {
     {"MemorySwappiness",     SKL_FIELD_INT,     "null"},
     {"OomKillDisable",       SKL_FIELD_BOOL,    "false"},
     {"PidsLimit",            SKL_FIELD_INT,     "null"},
-    {"Ulimits",              SKL_FIELD_LIST,    "[]"},
+    {"Ulimits",              SKL_FIELD_LIST,    "null"},
     {"CpuCount",             SKL_FIELD_INT,     "0"},
     {"CpuPercent",           SKL_FIELD_INT,     "0"},
     {"IOMaximumIOps",        SKL_FIELD_INT,     "0"},
@@ -207,6 +207,27 @@ static cJSON *copy_value(const cJSON *v, enum skl_field_type t)
     return copy;
 }
 
+/* What Go leaves out of its JSON when it is empty. Numbers, booleans and objects without a default are pointers there:
+ * they are shown as they were sent. */
+static bool is_left_out(const cJSON *v, const struct skl_field *f)
+{
+    switch (f->type) {
+    case SKL_FIELD_STRING:
+        return !f->dflt && v->valuestring[0] == '\0';
+    case SKL_FIELD_STRINGS:
+    case SKL_FIELD_WORDS:
+    case SKL_FIELD_SET:
+    case SKL_FIELD_MAP:
+    case SKL_FIELD_LIST:
+        return !f->dflt && !cJSON_IsString(v) && cJSON_GetArraySize(v) == 0;
+    case SKL_FIELD_BOOL:
+    case SKL_FIELD_INT:
+    case SKL_FIELD_OBJECT:
+        break;
+    }
+    return false;
+}
+
 int skl_fields_take(const struct skl_field *fields, size_t n, const char *what, const cJSON *in,
                     cJSON **ret, struct skl_error *err)
 {
@@ -225,7 +246,8 @@ int skl_fields_take(const struct skl_field *fields, size_t n, const char *what, 
             return skl_fail(err, SKL_E_INVALID,
                             "invalid JSON: cannot unmarshal %s into field %s.%s of type %s",
                             json_type(v), what, f->name, go_type(f->type));
-        cJSON_AddItemToObject(out, f->name, copy_value(v, f->type));
+        if (!is_left_out(v, f))
+            cJSON_AddItemToObject(out, f->name, copy_value(v, f->type));
     }
     *ret = skl_take(&out);
     return 0;
