@@ -124,6 +124,7 @@ static void copy_stage(struct stage *to, const struct stage *from, struct skl_tr
     to->image = cJSON_Duplicate(from->image, true);
     to->tree = tree;
     to->layers = skl_strv_dup(from->layers);
+    to->keys = skl_strv_dup(from->keys); /* its steps are in this one's history too */
     to->base_id = skl_strdup(from->base_id);
     memcpy(to->id, from->id, sizeof(to->id));
     memcpy(to->key, from->key, sizeof(to->key));

@@ -196,6 +196,14 @@ CMD echo $SEEN
         self.assertEqual(again.count("Using cache"), 2)
         self.assertEqual(self.build(text, "-q"), first)
         self.assertNotIn("Using cache", self.build(text, "--no-cache"))
+        text = "FROM busybox AS one\nENV S=1\nCOPY b.txt /s\nFROM one\nENV T=$S\n"
+        first = self.build(text, "-q")
+        self.assertEqual(self.build(text, "-q"), first)
+        only = self.build("FROM busybox AS one\nENV ONLY=1\nFROM one\n", "-t", "only:1")
+        self.assertIn("Successfully tagged only:1", only)
+        self.assertEqual(self.run_image("only:1", "sh", "-c", "echo $ONLY"), "1\n")
+        self.build("FROM busybox\n", "-t", "alias:1")
+        self.assertEqual(self.stack.docker("image", "inspect", "-f", "{{.Id}}", "alias:1").stdout, self.stack.docker("image", "inspect", "-f", "{{.Id}}", "busybox").stdout)
         self.assertNotIn("Using cache", self.build(text, files={"a.txt": "other\n"}).split("ENV")[0])
 
     def test_failures_have_the_engines_words(self):
