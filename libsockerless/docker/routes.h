@@ -89,6 +89,12 @@ void skl_route_image_create(struct skl_request *r);
 void skl_route_image_tag(struct skl_request *r);
 void skl_route_image_remove(struct skl_request *r);
 void skl_route_image_prune(struct skl_request *r);
+void skl_route_image_get(struct skl_request *r);
+void skl_route_images_get(struct skl_request *r);
+void skl_route_image_load(struct skl_request *r);
+void skl_route_image_push(struct skl_request *r);
+void skl_route_image_search(struct skl_request *r);
+void skl_route_distribution(struct skl_request *r);
 
 /* build*.c */
 void skl_route_commit(struct skl_request *r);

@@ -38,7 +38,9 @@ struct skl_registry_session {
     struct skl_registry_base bases[3];
     size_t n_bases, base; /* base: the one that is asked */
     char *authorization;  /* header value, secret; NULL: none yet */
-    bool challenged;      /* the authorization answers a challenge; another 401 is final */
+    bool
+        challenged; /* the authorization answers a challenge; another one for the same scope is final */
+    char scope[1024]; /* ... which was this */
 };
 
 int skl_registry_session_init(struct skl_registry_session *s, struct skl_registry *reg,
@@ -47,6 +49,16 @@ void skl_registry_session_fini(struct skl_registry_session *s);
 #define SKL_AUTO_SESSION __attribute__((cleanup(skl_registry_session_fini)))
 /* The session's credentials; NULL for a mirror or an anonymous caller. */
 const struct skl_registry_auth *skl_registry_session_auth(const struct skl_registry_session *s);
+struct skl_registry_call {
+    const char *method;
+    const char *path; /* "/v2/...", or a whole URL that the registry gave */
+    const char *accept, *range, *content_type, *content_range; /* NULL: none */
+    struct skl_str body;                                       /* n = 0: none */
+    size_t max_body;
+};
+/* One call with token and redirects (of reads). 0 with any status; a network failure in the Engine's words. */
+int skl_registry_send(struct skl_registry_session *s, const struct skl_registry_call *call,
+                      struct skl_rest_response *ret, struct skl_error *err);
 /* GET base + path ("/v2/..."), with token, redirects. 0 with any status; a network failure in the Engine's
  * words. */
 int skl_registry_get(struct skl_registry_session *s, const char *path, const char *accept,
@@ -75,12 +87,20 @@ int skl_registry_refuse(const struct skl_registry_session *s, const char *path,
 /* What a manifest says. */
 struct skl_manifest {
     cJSON *json;
+    char *text;      /* as the registry has it */
     char digest[72]; /* "sha256:" + 64 */
     char media_type[128];
     int64_t size;
     bool is_index;
 };
 void skl_manifest_fini(struct skl_manifest *m);
+/* registry.c: GET of a manifest by tag or digest, checked. */
+int skl_registry_get_manifest(struct skl_registry_session *s, const char *reference,
+                              const char *want_digest, struct skl_manifest *ret,
+                              struct skl_error *err);
+/* The manifest of the query's platform, of a list or alone. */
+int skl_registry_get_leaf(struct skl_registry_session *s, struct skl_manifest *ret,
+                          struct skl_error *err);
 #define SKL_AUTO_MANIFEST __attribute__((cleanup(skl_manifest_fini)))
 int skl_manifest_parse(struct skl_str body, const char *content_type, const char *want_digest,
                        struct skl_manifest *ret, struct skl_error *err);

@@ -17,7 +17,9 @@
 void skl_manifest_fini(struct skl_manifest *m)
 {
     cJSON_Delete(m->json);
+    free(m->text);
     m->json = NULL;
+    m->text = NULL;
 }
 
 bool skl_digest_is_valid(const char *digest)
@@ -69,6 +71,7 @@ int skl_manifest_parse(struct skl_str body, const char *content_type, const char
     rc = skl_json_parse(body, &ret->json, err);
     if (rc < 0)
         return skl_wrap(err, rc, "the registry's manifest");
+    ret->text = skl_str_dup(body);
     type = skl_json_get_str(ret->json, "mediaType");
     if (skl_str_empty(type))
         type = content_type ? content_type : "";

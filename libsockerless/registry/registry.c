@@ -76,8 +76,9 @@ void skl_registry_descriptor_fini(struct skl_registry_descriptor *d)
     *d = (struct skl_registry_descriptor){0};
 }
 
-static int get_manifest(struct skl_registry_session *s, const char *reference,
-                        const char *want_digest, struct skl_manifest *ret, struct skl_error *err)
+int skl_registry_get_manifest(struct skl_registry_session *s, const char *reference,
+                              const char *want_digest, struct skl_manifest *ret,
+                              struct skl_error *err)
 {
     SKL_AUTO_RESPONSE struct skl_rest_response answer = {0};
     SKL_AUTO_BUF struct skl_buf path = {0};
@@ -137,20 +138,38 @@ static const char *reference_of(const struct skl_registry_ref *ref)
     return skl_str_empty(ref->tag) ? "latest" : ref->tag;
 }
 
+int skl_registry_get_leaf(struct skl_registry_session *s, struct skl_manifest *ret,
+                          struct skl_error *err)
+{
+    SKL_AUTO_MANIFEST struct skl_manifest top = {0};
+    const char *digest;
+    int rc = skl_registry_get_manifest(s, reference_of(&s->q->ref), s->q->ref.digest, &top, err);
+
+    if (rc == 0 && top.is_index) {
+        rc = skl_manifest_choose(&top, &s->q->platform, &digest, err);
+        return rc < 0 ? rc : skl_registry_get_manifest(s, digest, digest, ret, err);
+    }
+    if (rc == 0) {
+        *ret = top;
+        top = (struct skl_manifest){0};
+    }
+    return rc;
+}
+
 static int resolve(struct skl_registry_session *s, struct skl_registry_image *ret,
                    struct skl_error *err)
 {
     SKL_AUTO_MANIFEST struct skl_manifest top = {0}, leaf = {0};
     const struct skl_manifest *m = &top;
     const char *digest = NULL;
-    int rc = get_manifest(s, reference_of(&s->q->ref), s->q->ref.digest, &top, err);
+    int rc = skl_registry_get_manifest(s, reference_of(&s->q->ref), s->q->ref.digest, &top, err);
 
     if (rc < 0)
         return rc;
     if (top.is_index) {
         rc = skl_manifest_choose(&top, &s->q->platform, &digest, err);
         if (rc == 0)
-            rc = get_manifest(s, digest, digest, &leaf, err);
+            rc = skl_registry_get_manifest(s, digest, digest, &leaf, err);
         if (rc == 0 && leaf.is_index)
             rc = skl_fail(err, SKL_E_UNSUPPORTED, "a manifest list inside a manifest list");
         if (rc < 0)
@@ -201,7 +220,7 @@ static int describe(struct skl_registry_session *s, struct skl_registry_descript
     SKL_AUTO_REGISTRY_IMAGE struct skl_registry_image image = {0};
     SKL_AUTO_MANIFEST struct skl_manifest m = {0};
     const cJSON *entry;
-    int rc = get_manifest(s, reference_of(&s->q->ref), s->q->ref.digest, &m, err);
+    int rc = skl_registry_get_manifest(s, reference_of(&s->q->ref), s->q->ref.digest, &m, err);
 
     if (rc < 0)
         return rc;

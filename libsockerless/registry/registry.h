@@ -93,6 +93,37 @@ void skl_registry_descriptor_fini(struct skl_registry_descriptor *d);
 int skl_registry_describe(struct skl_registry *r, const struct skl_registry_query *q,
                           struct skl_registry_descriptor *ret, struct skl_error *err);
 
+/* -- copying an image from one place to another; no more than a piece of a layer is held.
+ * What became of each layer, in the words of an Engine's progress lines. */
+typedef void skl_registry_copy_cb(void *arg, const char *digest, const char *status);
+struct skl_registry_copied {
+    char digest[72]; /* of the manifest that was written */
+    int64_t size;
+};
+/* from: any reference; to: with a tag. The platform of `from` is copied, not a whole list. */
+int skl_registry_copy(struct skl_registry *r, const struct skl_registry_query *from,
+                      const struct skl_registry_query *to, skl_registry_copy_cb *cb, void *arg,
+                      struct skl_registry_copied *ret, struct skl_error *err);
+/* A piece of a blob, at most n bytes; appended to `to`. */
+int skl_registry_read_blob(struct skl_registry *r, const struct skl_registry_query *q,
+                           const char *digest, int64_t offset, size_t n, struct skl_buf *to,
+                           struct skl_error *err);
+
+/* GET /images/search: of docker.io by its search, of other registries by their catalog (where they have one). */
+struct skl_registry_hit {
+    char *name, *description;
+    int64_t stars;
+    bool is_official, is_automated;
+};
+struct skl_registry_hits {
+    struct skl_registry_hit *items;
+    size_t n;
+};
+void skl_registry_hits_fini(struct skl_registry_hits *h);
+int skl_registry_search(struct skl_registry *r, const struct skl_registry_query *q,
+                        const char *term, size_t limit, struct skl_registry_hits *ret,
+                        struct skl_error *err);
+
 /* POST /auth. server: "https://index.docker.io/v1/", "host:port", "" (docker.io). 0: the registry took it;
  * UNAUTHORIZED with its text; INTERNAL when it cannot be reached. */
 int skl_registry_check_login(struct skl_registry *r, const char *server,

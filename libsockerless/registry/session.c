@@ -4,6 +4,8 @@
  * at the certificate, then by http, as a Docker Engine does. A mirror is asked first and anonymously:
  * the user's credentials are for docker.io. Redirects go to blob stores with signed URLs; Authorization
  * stays with the registry. */
+#include <stdio.h>
+
 #include <curl/curl.h>
 
 #include "base/alloc.h"
@@ -11,8 +13,9 @@
 #include "base/limits.h"
 #include "registry/internal.h"
 
-#define MAX_REDIRECTS 5
-#define DEADLINE_MS   120000
+#define MAX_REDIRECTS  5
+#define MAX_CHALLENGES 3 /* to read, to write, and once to make sure */
+#define DEADLINE_MS    120000
 /* With another URL to try (a mirror, https before http) a silent one does not take long. */
 #define FALLBACK_CONNECT_MS 3000
 
@@ -155,18 +158,20 @@ int skl_registry_unreachable(const char *url, struct skl_error *err)
     return rc;
 }
 
-static int get_once(struct skl_registry_session *s, const char *url, const char *accept,
-                    bool authorized, size_t max_body, struct skl_rest_response *ret,
-                    struct skl_error *err)
+static int send_once(struct skl_registry_session *s, const char *url,
+                     const struct skl_registry_call *call, bool authorized,
+                     struct skl_rest_response *ret, struct skl_error *err)
 {
     const struct skl_registry_base *base = &s->bases[s->base];
     bool last = s->base + 1 >= s->n_bases;
-    struct skl_rest_header headers[2];
+    struct skl_rest_header headers[4];
     struct skl_rest_request req = {.operation = "registry",
-                                   .method = "GET",
+                                   .method = call->method,
                                    .url = url,
                                    .headers = headers,
-                                   .max_body = max_body,
+                                   .body = call->body,
+                                   .content_type = call->content_type,
+                                   .max_body = call->max_body,
                                    .no_connect_retry = true,
                                    .no_retry = !last,
                                    .connect_timeout_ms = last ? 0 : FALLBACK_CONNECT_MS,
@@ -175,8 +180,12 @@ static int get_once(struct skl_registry_session *s, const char *url, const char 
                                    .deadline_ms = s->deadline_ms,
                                    .cancel = s->q->cancel};
 
-    if (accept)
-        headers[req.n_headers++] = (struct skl_rest_header){"Accept", accept};
+    if (call->accept)
+        headers[req.n_headers++] = (struct skl_rest_header){"Accept", call->accept};
+    if (call->range)
+        headers[req.n_headers++] = (struct skl_rest_header){"Range", call->range};
+    if (call->content_range)
+        headers[req.n_headers++] = (struct skl_rest_header){"Content-Range", call->content_range};
     if (authorized && s->authorization)
         headers[req.n_headers++] = (struct skl_rest_header){"Authorization", s->authorization};
     skl_rest_response_fini(ret);
@@ -214,18 +223,21 @@ static bool is_redirect(int status)
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-static int follow(struct skl_registry_session *s, const char *first, const char *accept,
-                  size_t max_body, struct skl_rest_response *ret, struct skl_error *err)
+static int follow(struct skl_registry_session *s, const char *first,
+                  const struct skl_registry_call *call, struct skl_rest_response *ret,
+                  struct skl_error *err)
 {
+    bool reads = skl_streq(call->method, "GET") || skl_streq(call->method, "HEAD");
+
     char *url SKL_AUTO_STR = skl_strdup(first);
 
     for (int i = 0;; i++) {
         char *next;
-        int rc = get_once(s, url, accept, skl_url_same_origin(url, first), max_body, ret, err);
+        int rc = send_once(s, url, call, skl_url_same_origin(url, s->bases[s->base].url), ret, err);
 
         if (rc < 0)
             return rc;
-        if (!is_redirect(ret->status))
+        if (!reads || !is_redirect(ret->status))
             return 0;
         next = i < MAX_REDIRECTS ? redirect_target(url, ret, s->bases[s->base].insecure) : NULL;
         if (!next)
@@ -246,9 +258,11 @@ static int answer_challenge(struct skl_registry_session *s, const struct skl_res
     int rc;
 
     *again = false;
-    if (s->challenged || !header || !skl_challenge_parse(skl_str(header), &c))
-        return 0;
+    if (!header || !skl_challenge_parse(skl_str(header), &c) ||
+        (s->challenged && skl_streq(c.scope, s->scope)))
+        return 0; /* to ask twice for the same is of no use */
     s->challenged = true;
+    snprintf(s->scope, sizeof(s->scope), "%s", c.scope);
     rc = skl_registry_authorize(s, &c, &value, err);
     if (rc < 0 || !value)
         return rc;
@@ -260,8 +274,8 @@ static int answer_challenge(struct skl_registry_session *s, const struct skl_res
     return 0;
 }
 
-static int ask_base(struct skl_registry_session *s, const char *path, const char *accept,
-                    size_t max_body, struct skl_rest_response *ret, struct skl_error *err)
+static int ask_base(struct skl_registry_session *s, const struct skl_registry_call *call,
+                    struct skl_rest_response *ret, struct skl_error *err)
 {
     const struct skl_registry_auth *auth = skl_registry_session_auth(s);
     SKL_AUTO_BUF struct skl_buf url = {0};
@@ -275,9 +289,9 @@ static int ask_base(struct skl_registry_session *s, const char *path, const char
         s->challenged = true;
         skl_buf_init(&url, 8192);
     }
-    skl_buf_addf(&url, "%s%s", s->bases[s->base].url, path);
-    while (again) {
-        rc = follow(s, url.p, accept, max_body, ret, err);
+    skl_buf_addf(&url, "%s%s", call->path[0] == '/' ? s->bases[s->base].url : "", call->path);
+    for (int tries = 0; again && tries < MAX_CHALLENGES; tries++) {
+        rc = follow(s, url.p, call, ret, err);
         if (rc < 0)
             return err->sys ? skl_registry_unreachable(url.p, err) : rc;
         if (ret->status != 401)
@@ -302,13 +316,22 @@ static void next_base(struct skl_registry_session *s)
 int skl_registry_get(struct skl_registry_session *s, const char *path, const char *accept,
                      size_t max_body, struct skl_rest_response *ret, struct skl_error *err)
 {
+    const struct skl_registry_call call = {
+        .method = "GET", .path = path, .accept = accept, .max_body = max_body};
+
+    return skl_registry_send(s, &call, ret, err);
+}
+
+int skl_registry_send(struct skl_registry_session *s, const struct skl_registry_call *call,
+                      struct skl_rest_response *ret, struct skl_error *err)
+{
     for (;;) {
         bool last = s->base + 1 >= s->n_bases;
-        int rc = ask_base(s, path, accept, max_body, ret, err);
+        int rc = ask_base(s, call, ret, err);
 
         if (rc == -SKL_E_CANCELED || rc == -SKL_E_TOOBIG || last)
             return rc;
-        if (rc == 0 && (ret->status == 200 || !s->bases[s->base].mirror))
+        if (rc == 0 && (ret->status / 100 == 2 || !s->bases[s->base].mirror))
             break;
         if (skl_mono_ms() >= s->deadline_ms)
             return rc;

@@ -7,15 +7,12 @@ import socket
 import unittest
 import urllib.request
 
-from harness import Stack, await_true, free_port, main
+from harness import BUILD, Stack, await_true, free_port, main
 
 # The simulator's workloads share this host's network: each test has a port of its own.
 def httpd(port):
     return f"mkdir -p /www && cd /www && echo hello > index.html && exec httpd -f -p {port} -h /www"
 
-
-def echo(port):
-    return f"exec nc -ll -p {port} -e cat"
 
 
 def fetch(port, path="/", host="127.0.0.1"):
@@ -76,7 +73,9 @@ class Ports(unittest.TestCase):
 
     def test_many_connections_and_much_data_both_ways(self):
         s, inner = self.stack, free_port()
-        s.docker("run", "-d", "--name", "echo", "-p", f"127.0.0.1::{inner}", "busybox", "sh", "-c", echo(inner), check=0)
+        s.docker("create", "--name", "echo", "-p", f"127.0.0.1::{inner}", "busybox", "/tmp/echo_server", str(inner), check=0)
+        s.docker("cp", f"{BUILD}/tests/sim/echo_server", "echo:/tmp/echo_server", check=0)
+        s.docker("start", "echo", check=0)
         port = self.port_of("echo", inner)
 
         def talk(size):
