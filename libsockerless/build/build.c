@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/map.h"
 #include "build/build_internal.h"
 
 int skl_build_dispatch(struct skl_build *b, const struct skl_instruction *i, struct skl_error *err);
@@ -122,13 +123,39 @@ static int take_dockerfile(struct skl_build *b, struct skl_error *err)
     return rc < 0 ? rc : skl_dockerfile_parse(skl_buf_str(&text), &b->file, err);
 }
 
+/* The directories above a path are needed by it. */
+static void need_above(struct skl_map *needed, const char *path)
+{
+    for (const char *s = path; (s = strchr(s, '/')); s++)
+        skl_map_set(needed, skl_str_n(path, (size_t)(s - path)), needed);
+}
+
+/* A directory stays when something below it was taken back in. */
+static void remove_ignored(struct skl_tree *t, const struct skl_ignore *ignore)
+{
+    const struct skl_node **all;
+    size_t n = skl_tree_list(t, &all), n_out = 0;
+    const struct skl_node **out = skl_new0_n(const struct skl_node *, n + 1);
+    struct skl_map needed;
+
+    skl_map_init(&needed);
+    for (size_t i = 0; i < n; i++)
+        if (skl_ignore_excludes(ignore, all[i]->path))
+            out[n_out++] = all[i];
+        else
+            need_above(&needed, all[i]->path);
+    for (size_t i = 0; i < n_out; i++)
+        if (!skl_map_getz(&needed, out[i]->path))
+            skl_tree_remove(t, out[i]->path);
+    skl_map_fini(&needed);
+    free(out);
+}
+
 static int take_ignore(struct skl_build *b, struct skl_error *err)
 {
-    const struct skl_node *node = skl_tree_find(b->context, ".dockerignore"), **all;
+    const struct skl_node *node = skl_tree_find(b->context, ".dockerignore");
     SKL_AUTO_BUF struct skl_buf text = {0};
     SKL_AUTO(ignore) ignore = NULL;
-    char **out = NULL;
-    size_t n;
     int rc;
 
     if (!node || node->type != SKL_NODE_FILE)
@@ -138,25 +165,7 @@ static int take_ignore(struct skl_build *b, struct skl_error *err)
         rc = skl_ignore_parse(skl_buf_str(&text), &ignore, err);
     if (rc < 0)
         return rc;
-    n = skl_tree_list(b->context, &all);
-    for (size_t i = 0; i < n; i++)
-        if (all[i]->type != SKL_NODE_DIR && skl_ignore_excludes(ignore, all[i]->path))
-            skl_strv_push(&out, all[i]->path);
-    for (char **p = out; p && *p; p++)
-        skl_tree_remove(b->context, *p);
-    skl_strv_free(out);
-    out = NULL;
-    n = skl_tree_list(b->context, &all); /* directories of which nothing was taken back in */
-    for (size_t i = 0; i < n; i++) {
-        const struct skl_node *const *below;
-
-        if (all[i]->type == SKL_NODE_DIR && skl_ignore_excludes(ignore, all[i]->path) &&
-            skl_tree_below(b->context, all[i]->path, &below) == 0)
-            skl_strv_push(&out, all[i]->path);
-    }
-    for (char **p = out; p && *p; p++)
-        skl_tree_remove(b->context, *p);
-    skl_strv_free(out);
+    remove_ignored(b->context, ignore);
     return 0;
 }
 
@@ -213,6 +222,7 @@ int skl_build_new(const struct skl_build_settings *settings, int body_fd, struct
     int rc;
 
     b->context_fd = b->scratch_fd = -1;
+    b->room = SKL_BUILD_MAX_WRITTEN;
     copy_settings(b, settings);
     rc = take_context(b, body_fd, err);
     if (rc == 0)

@@ -8,7 +8,8 @@
  * Errors  of the first instruction: a failure before any output. Later ones: the failure of that step
  * Owns    itself; the caller's strings are copied. Scratch files are in settings.dir, the caller's to delete
  * Thread  any, one at a time; blocks on files, so a worker's
- * Limits  SKL_BUILD_MAX_CONTEXT bytes of files in a context, SKL_BUILD_MAX_LAYER in one layer
+ * Limits  SKL_BUILD_MAX_CONTEXT bytes of files in a context, SKL_BUILD_MAX_LAYER in one layer,
+ *         SKL_BUILD_MAX_WRITTEN on disk beside the context
  */
 #ifndef SKL_BUILD_BUILD_H
 #define SKL_BUILD_BUILD_H
@@ -19,6 +20,7 @@
 
 #define SKL_BUILD_MAX_CONTEXT (INT64_C(4) << 30)
 #define SKL_BUILD_MAX_LAYER   (INT64_C(2) << 30) /* is sent to the container before each start */
+#define SKL_BUILD_MAX_WRITTEN (INT64_C(8) << 30) /* archives unpacked and layers, in one build */
 
 struct skl_build;
 

@@ -219,13 +219,18 @@ static int unpack(struct copying *c, const struct skl_node *node, int *ret_fd, b
 {
     SKL_AUTO_STR char *path = skl_build_scratch_name(c->b);
     struct skl_build_ops *ops = &c->b->s.ops;
+    struct stat st;
+    int rc;
 
     *ret_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (*ret_fd < 0)
         return skl_fail_errno(err, errno, "making a file of the build");
     skl_build_keep_fd(c->b, *ret_fd);
-    return ops->unpack(ops->arg, node->fd, node->offset, node->size, *ret_fd, SKL_BUILD_MAX_LAYER,
-                       packed, err);
+    rc = ops->unpack(ops->arg, node->fd, node->offset, node->size, *ret_fd, skl_build_room(c->b),
+                     packed, err);
+    if (fstat(*ret_fd, &st) == 0)
+        c->b->room -= st.st_size;
+    return rc;
 }
 
 static bool looks_packed(const struct skl_node *node)

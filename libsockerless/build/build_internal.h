@@ -47,6 +47,7 @@ struct skl_build {
     int *fds; /* of layers and archives: open as long as nodes point into them */
     size_t n_fds;
     unsigned scratch_names;
+    int64_t room; /* of SKL_BUILD_MAX_WRITTEN */
     struct skl_expand expand;
     bool to_label, done;
 };
@@ -82,6 +83,11 @@ char *skl_build_scratch_name(struct skl_build *b);
 void skl_build_commit_step(struct skl_build *b, const char *created_by, const char *note,
                            const struct skl_layer *layer);
 void skl_build_say(struct skl_build *b, const char *fmt, ...) SKL_PRINTF(2, 3);
+
+static inline int64_t skl_build_room(const struct skl_build *b)
+{
+    return b->room < SKL_BUILD_MAX_LAYER ? b->room : SKL_BUILD_MAX_LAYER;
+}
 
 /* build_copy.c: COPY and ADD. */
 int skl_build_copy(struct skl_build *b, const struct skl_instruction *i, struct skl_error *err);

@@ -36,7 +36,8 @@ int skl_plan_write(struct skl_build *b, const struct plan *p, struct skl_layer *
 
     for (size_t i = 0; i < p->n; i++)
         order[i] = &p->nodes[i];
-    rc = skl_layer_write(scratch, order, p->n, SKL_BUILD_MAX_LAYER, ret, err);
+    rc = skl_layer_write(scratch, order, p->n, skl_build_room(b), ret, err);
+    b->room -= rc == 0 ? ret->size : 0;
     free(order);
     for (size_t i = 0; rc == 0 && i < p->n; i++)
         rc = skl_tree_put(stage_now(b)->tree, &p->nodes[i], err);

@@ -20,16 +20,18 @@
 #include "base/macros.h"
 #include "base/str.h"
 
-#define SKL_DOCKERFILE_MAX              (4u * 1024u * 1024u)
-#define SKL_DOCKERFILE_MAX_INSTRUCTIONS 10000u
+#define SKL_DOCKERFILE_MAX (4u * 1024u * 1024u)
+#define SKL_DOCKERFILE_MAX_INSTRUCTIONS                                                            \
+    5000u /* each makes the history longer, which is hashed in each */
 
 #define SKL_INSTRUCTIONS(X)                                                                        \
     X(ADD)                                                                                         \
     X(ARG)                                                                                         \
     X(CMD)                                                                                         \
     X(COPY)                                                                                        \
-    X(ENTRYPOINT) X(ENV) X(EXPOSE) X(FROM) X(HEALTHCHECK) X(LABEL) X(MAINTAINER) X(ONBUILD) X(RUN) \
-        X(SHELL) X(STOPSIGNAL) X(USER) X(VOLUME) X(WORKDIR)
+    X(ENTRYPOINT)                                                                                  \
+    X(ENV) X(EXPOSE) X(FROM) X(HEALTHCHECK) X(LABEL) X(MAINTAINER) X(ONBUILD) X(RUN) X(SHELL)      \
+        X(STOPSIGNAL) X(USER) X(VOLUME) X(WORKDIR)
 
 enum skl_instruction_kind {
 #define X(name) SKL_I_##name,

@@ -153,13 +153,12 @@ static void drop_below(struct skl_tree *t, const char *path)
 {
     const struct skl_node *const *below;
     size_t n = skl_tree_below(t, path, &below);
-    char **paths = NULL;
+    const struct skl_node **nodes =
+        skl_memdup(below, n * sizeof(*nodes)); /* the list goes with the first */
 
     for (size_t i = 0; i < n; i++)
-        skl_strv_push(&paths, below[i]->path);
-    for (char **p = paths; p && *p; p++)
-        drop(t, *p);
-    skl_strv_free(paths);
+        drop(t, nodes[i]->path);
+    free(nodes);
 }
 
 void skl_tree_remove(struct skl_tree *t, const char *path)

@@ -209,14 +209,25 @@ START_TEST(marks_of_strangers_do_not_count)
 }
 END_TEST
 
-START_TEST(the_dockerfile_may_be_ignored)
+START_TEST(what_is_ignored_is_not_copied)
 {
+    static const char *const dirs[] = {"a", "a/b", "gone", "gone/deep", "keep", "keep/x"};
+
     file("Dockerfile", "FROM x\nCOPY . /c\n");
     file(".dockerignore", "Dockerfile\n.dockerignore\nout\n!out/in\n");
     file("out/gone", "x");
     file("out/in", "kept");
     must_run();
     ck_assert_str_eq(layer(0), "?755 c; 644 c/out/in =kept");
+    file("Dockerfile", "FROM x\nCOPY . /c\n");
+    file(".dockerignore", "*\n!keep\n!a/b/in\n");
+    for (size_t i = 0; i < 6; i++)
+        member((struct skl_tar_entry){.type = SKL_TAR_DIR, .name = dirs[i], .mode = 0755}, NULL);
+    file("a/b/in", "in");
+    file("a/b/out", "out");
+    must_run();
+    ck_assert_str_eq(layer(0),
+                     "?755 c; 755 c/a; 755 c/a/b; 644 c/a/b/in =in; 755 c/keep; 755 c/keep/x");
 }
 END_TEST
 
@@ -479,7 +490,7 @@ int main(void)
     tcase_add_test(t, turning_directories_into_files_is_bounded);
     tcase_add_test(t, hard_links_are_copies);
     tcase_add_test(t, marks_of_strangers_do_not_count);
-    tcase_add_test(t, the_dockerfile_may_be_ignored);
+    tcase_add_test(t, what_is_ignored_is_not_copied);
     tcase_add_loop_test(t, files_go_where_an_engine_puts_them, 0, SKL_ARRAY_LEN(copies));
     tcase_add_loop_test(t, copies_that_cannot_be_are_refused, 0, SKL_ARRAY_LEN(refused));
     tcase_add_test(t, archives_keep_their_owners);
