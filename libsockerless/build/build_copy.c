@@ -508,12 +508,6 @@ int skl_build_copy(struct skl_build *b, const struct skl_instruction *i, struct 
                         "When using %s with more than one source file, the destination must be a "
                         "directory and end with a /",
                         c.name);
-    if (c.from_runs > 0)
-        skl_build_say(
-            b,
-            " ---> [Warning] RUN was not executed in %s: what it would have made there is "
-            "not copied\n",
-            c.from_name);
     rc = skl_plan_write(b, &c.plan, &layer, err);
     if (rc < 0)
         return rc;

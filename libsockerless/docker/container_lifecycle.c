@@ -124,6 +124,10 @@ void skl_route_container_remove(struct skl_request *r)
     };
     struct skl_container *c;
 
+    if (strstr(r->param, "/checkpoints/")) { /* no name has a slash inside */
+        skl_route_checkpoints(r);
+        return;
+    }
     if (skl_request_query_bool(r, "link", false)) {
         skl_request_fail(r, SKL_E_UNSUPPORTED,
                          "links are recorded only: there is none that could be removed");
@@ -185,10 +189,11 @@ void skl_route_container_rename(struct skl_request *r)
     rc = skl_container_name_check(bare, &err);
     if (rc < 0) /* an Engine has put the slash in front by then */
         skl_fail(&err, SKL_E_INVALID,
-                 "Invalid container name (/%.200s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", bare);
+                 "Invalid container name (/%.200s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+                 bare);
     else
         rc = skl_container_rename(r->engine->store, c, bare, &err);
-    if (rc == -SKL_E_CONFLICT || rc == -SKL_E_INVALID)
+    if (rc == -SKL_E_INVALID) /* of a conflict the store has said so */
         skl_wrap(&err, rc, "Error when allocating new name");
     if (rc < 0)
         skl_request_error(r, &err);
@@ -196,13 +201,12 @@ void skl_route_container_rename(struct skl_request *r)
         skl_request_status(r, 204);
 }
 
-/* Without experimental features an Engine says this; checkpoints cannot be had on serverless at all. */
+/* What an Engine without experimental features says: clients fall back by themselves. */
 void skl_route_checkpoints(struct skl_request *r)
 {
     skl_request_fail(r, SKL_E_UNSUPPORTED,
-                     "This experimental feature is disabled by default. Checkpoints are not "
-                     "supported by the %s backend",
-                     r->engine->backend->name);
+                     "This experimental feature is disabled by default. Start the Docker daemon "
+                     "in experimental mode in order to enable it.");
 }
 
 /* -- wait: the header leaves at once, since clients send `start` only after they have it */

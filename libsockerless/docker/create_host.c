@@ -35,7 +35,7 @@ static void set_defaults(struct skl_create *x)
     for (size_t i = 0; i < SKL_ARRAY_LEN(strings); i++)
         if (skl_str_empty(skl_json_get_str(x->host, strings[i].name)))
             skl_fields_set(x->host, strings[i].name, cJSON_CreateString(strings[i].dflt));
-    if (number(x, "ShmSize") <= 0)
+    if (number(x, "ShmSize") == 0)
         set_number(x, "ShmSize", 64 * (int64_t)SKL_MIB);
     if (number(x, "MemorySwappiness") < 0)
         skl_fields_set(x->host, "MemorySwappiness", NULL);
@@ -71,6 +71,13 @@ static void set_labels_off(struct skl_create *x)
 }
 
 /* -- restart policy */
+
+static int check_shm(struct skl_create *x, struct skl_error *err)
+{
+    if (number(x, "ShmSize") < 0)
+        return skl_fail(err, SKL_E_INVALID, "SHM size can not be less than 0");
+    return 0;
+}
 
 int skl_create_take_restart(struct skl_create *x, struct skl_error *err)
 {
@@ -191,7 +198,8 @@ static int take_log_config(struct skl_create *x, struct skl_error *err)
     if (skl_str_empty(type))
         type = "json-file";
     if (!is_log_driver(type))
-        return skl_fail(err, SKL_E_INVALID, "logger: no log driver named '%.100s' is registered",
+        return skl_fail(err, SKL_E_INVALID,
+                        "error looking up logging plugin %.100s: plugin \"%.100s\" not found", type,
                         type);
     x->c->spec.log_none = skl_streq(type, "none");
     if (!skl_streq(type, "json-file") && !skl_streq(type, "local") && !x->c->spec.log_none &&
@@ -383,7 +391,9 @@ int skl_create_take_host(struct skl_create *x, struct skl_error *err)
     spec->privileged = skl_json_get_bool(x->host, "Privileged", false);
     spec->init = skl_json_get_bool(x->host, "Init", false);
     push_strings(&spec->group_add, skl_json_get(x->host, "GroupAdd"));
-    rc = skl_create_take_restart(x, err);
+    rc = check_shm(x, err);
+    if (rc == 0)
+        rc = skl_create_take_restart(x, err);
     if (rc == 0)
         rc = take_log_config(x, err);
     if (rc == 0)

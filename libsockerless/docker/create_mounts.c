@@ -154,7 +154,7 @@ static int take_bind(struct skl_create *x, const char *bind, struct skl_error *e
     bool rw = true;
     int rc;
 
-    if (!tail.p || first.n == 0 || path.n == 0)
+    if (!tail.p || first.n == 0 || path.n == 0 || strchr(mode, ':'))
         return skl_fail(err, SKL_E_INVALID, "invalid volume specification: '%.200s'", bind);
     rc = check_mode(mode, &rw, err);
     if (rc == 0 && source[0] != '/')
@@ -255,7 +255,8 @@ static int take_typed_mount(struct skl_create *x, const cJSON *mount, const char
         return skl_fail(err, SKL_E_UNSUPPORTED,
                         "mounts of type %s are not available on %s: use a volume or docker cp",
                         type, x->engine->backend->title);
-    return skl_fail(err, SKL_E_INVALID, "mount type unknown: \"%.100s\"", type);
+    return skl_fail(err, SKL_E_INVALID,
+                    "invalid mount config for type \"%.100s\": mount type unknown", type);
 }
 
 static int take_mount(struct skl_create *x, const cJSON *mount, struct skl_error *err)

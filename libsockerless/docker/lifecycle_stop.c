@@ -411,7 +411,7 @@ void skl_flow_pause(struct skl_flow *f)
     if (skl_container_shown_state(f->c) == SKL_CONTAINER_RESTARTING) {
         skl_fail(&err, SKL_E_CONFLICT,
                  "Container %s is restarting, wait until the container is running", f->c->id);
-    } else if (!is_live(f->c)) {
+    } else if (on && !is_live(f->c)) {
         skl_fail(&err, SKL_E_CONFLICT, "Container %s is not running", f->c->id);
     } else if (on && f->c->state == SKL_CONTAINER_PAUSED) {
         skl_fail(&err, SKL_E_CONFLICT, "Container %s is already paused", f->c->id);

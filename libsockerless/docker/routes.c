@@ -79,6 +79,11 @@ const struct skl_route skl_routes[] = {
     {"GET",    "/plugins",                      SKL_BODY_NONE, 0, skl_route_plugins},
     {"GET",    "/plugins/{name}/json",          SKL_BODY_NONE, 0, skl_route_plugin},
     {"GET",    "/plugins/privileges",           SKL_BODY_NONE, 0, skl_route_unsupported},
+    {"POST",   "/plugins/{name}/enable",        SKL_BODY_NONE, 0, skl_route_plugin},
+    {"POST",   "/plugins/{name}/disable",       SKL_BODY_NONE, 0, skl_route_plugin},
+    {"POST",   "/plugins/{name}/set",           SKL_BODY_NONE, 0, skl_route_plugin},
+    {"POST",   "/plugins/{name}/push",          SKL_BODY_NONE, 0, skl_route_plugin},
+    {"POST",   "/plugins/{name}/upgrade",       SKL_BODY_NONE, 0, skl_route_plugin},
     {"POST",   "/plugins/{name}",               SKL_BODY_STREAM, 0, skl_route_unsupported},
     {"DELETE", "/plugins/{name}",               SKL_BODY_NONE, 0, skl_route_plugin},
 

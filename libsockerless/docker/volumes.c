@@ -95,6 +95,25 @@ void skl_route_volume_inspect(struct skl_request *r)
         skl_request_fail(r, SKL_E_NOTFOUND, "get %s: no such volume", r->param);
 }
 
+/* The local driver takes the options of a mount and of a quota. */
+static int check_options(const char *name, const cJSON *options, struct skl_error *err)
+{
+    static const char *const known[] = {"type", "o", "device", "size"};
+    const cJSON *option;
+
+    cJSON_ArrayForEach(option, options)
+    {
+        size_t i = 0;
+
+        while (i < SKL_ARRAY_LEN(known) && !skl_streq(option->string, known[i]))
+            i++;
+        if (i == SKL_ARRAY_LEN(known))
+            return skl_fail(err, SKL_E_INVALID, "create %.100s: invalid option: \"%.100s\"", name,
+                            option->string);
+    }
+    return 0;
+}
+
 void skl_route_volume_create(struct skl_request *r)
 {
     const char *name = skl_json_get_str(r->body, "Name");
@@ -113,6 +132,11 @@ void skl_route_volume_create(struct skl_request *r)
         return;
     }
     if (!skl_str_empty(name) && skl_volume_name_check(name, &err) < 0) {
+        skl_request_error(r, &err);
+        return;
+    }
+    if (cJSON_IsObject(options) &&
+        check_options(skl_str_empty(name) ? random : name, options, &err) < 0) {
         skl_request_error(r, &err);
         return;
     }

@@ -25,7 +25,7 @@ struct skl_image {
     bool synthetic;      /* the registry did not answer: config is guessed and marked as such */
     char *registry_auth; /* secret; may be NULL */
     struct skl_labels labels;
-    /* of images that were built here; pull_ref is then their base image's */
+    /* of images that were built here */
     char *parent;  /* id of the base image; NULL: none */
     char **layers; /* digests of the layers whose files are in the state directory, oldest first */
     char **build_keys; /* of the steps: build/build.h; NULL: pulled */
