@@ -18,7 +18,7 @@ run: build ; @tools/run.sh $(BUILD)
 test: build-san ; @tools/test.sh $(BUILD_SAN)
 check: test
 sim-test-azure: build-san ; @tools/test.sh $(BUILD_SAN) --suite sim
-docker-test: build-san ; @tools/test.sh $(BUILD_SAN) --suite docker
+docker-test: build-san ; @tools/install-deps.sh docker-test && tools/test.sh $(BUILD_SAN) --suite docker
 bench: build ; @tools/bench.sh $(BUILD)
 
 fmt: ; clang-format -i $$(git ls-files '*.c' '*.h' | grep -v -e settings.c -e aca/config.c)

@@ -1,13 +1,17 @@
 #!/bin/sh
-# Installs the Debian packages that are missing. Quiet and quick when nothing is.
+# install-deps.sh [docker-test]: installs the Debian packages that are missing. Quiet and quick when nothing is.
+# With docker-test also what the tests beside a real Engine and with real clients need.
 set -eu
 packages="build-essential meson ninja-build pkg-config libuv1-dev node-llhttp libcurl4-openssl-dev
  zlib1g-dev libbz2-dev liblzma-dev libzstd-dev libcjson-dev libmbedtls-dev libsqlite3-dev libarchive-dev libcivetweb-dev check
  runc skopeo umoci docker-registry busybox-static curl python3"
+[ "${1-}" != docker-test ] || packages="$packages docker.io containerd python3-docker docker-compose"
 missing=
 for p in $packages; do
     dpkg-query -W -f='${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing="$missing $p"
 done
+# Any Node.js with npm will do; without them its test skips.
+[ "${1-}" != docker-test ] || command -v npm >/dev/null || missing="$missing nodejs npm"
 # Any docker CLI will do.
 command -v docker >/dev/null || missing="$missing docker.io"
 [ -n "$missing" ] || exit 0
