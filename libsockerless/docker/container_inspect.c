@@ -125,7 +125,8 @@ static void render_execs(struct skl_json *j, struct skl_store *s, const struct s
 {
     char **ids = skl_exec_running_ids(s, c->id);
 
-    skl_json_strv(j, "ExecIDs", ids && ids[0] ? ids : NULL);
+    /* The end of an exec may be told after the end of its container, which it cannot outlive. */
+    skl_json_strv(j, "ExecIDs", skl_container_is_running(c) && ids && ids[0] ? ids : NULL);
     skl_strv_free(ids);
 }
 
