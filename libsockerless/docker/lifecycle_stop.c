@@ -306,13 +306,15 @@ static void fail_later(struct skl_engine *e, skl_lifecycle_cb *cb, void *arg,
     skl_defer(e->loop, kill_failed, k);
 }
 
-/* The signals after which no restart policy starts the container again. */
+/* The signals after which no restart policy starts the container again: its own and SIGKILL, and any for one without
+ * a signal of its own. */
 static bool ends_for_good(const struct skl_container *c, int signo)
 {
     int own = SIGTERM;
 
-    if (!skl_str_empty(c->spec.stop_signal))
-        (void)skl_signal_parse(c->spec.stop_signal, &own); /* SIGTERM when it is no signal */
+    if (skl_str_empty(c->spec.stop_signal))
+        return true;
+    (void)skl_signal_parse(c->spec.stop_signal, &own); /* SIGTERM when it is no signal */
     return signo == SIGKILL || signo == own;
 }
 

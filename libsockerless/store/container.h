@@ -208,9 +208,9 @@ int skl_container_save(struct skl_store *s, struct skl_container *c, struct skl_
 void skl_container_event(struct skl_store *s, const struct skl_container *c, const char *action,
                          char *const *extra);
 
-/* -- waiting. NOT_RUNNING answers soon for a container that is not running (and not STARTING), and waits
- * over the pauses of a restart policy; NEXT_EXIT answers at the next die, or removal; REMOVED at removal
- * with the exit code of the process, or with an error text when the removal failed. */
+/* -- waiting. NOT_RUNNING answers soon for a container that is not running (and not STARTING, nor RESTARTING),
+ * else at the end of the run, also when a restart policy goes on; NEXT_EXIT answers at the next die, or removal;
+ * REMOVED at removal with the exit code of the process, or with an error text when the removal failed. */
 enum skl_wait_condition { SKL_WAIT_NOT_RUNNING, SKL_WAIT_NEXT_EXIT, SKL_WAIT_REMOVED };
 struct skl_waiter;
 /* Runs exactly once, never before skl_container_wait() returned: exit code, and error text or NULL. */

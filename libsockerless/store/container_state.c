@@ -298,8 +298,8 @@ static int run_ended(struct skl_store *s, struct skl_container *c, const struct 
         next.started_ns = next.finished_ns; /* it ended before its start was reported */
     if (c->health != SKL_HEALTH_NONE)
         next.health = SKL_HEALTH_UNHEALTHY;
-    rc = set_state(s, c, &next, tell_die, SKL_WAKE_EXITED | (will_restart ? 0 : SKL_WAKE_STOPPED),
-                   err);
+    /* An Engine ends the waiting for "not running" here also when a restart policy goes on. */
+    rc = set_state(s, c, &next, tell_die, SKL_WAKE_EXITED | SKL_WAKE_STOPPED, err);
     if (rc == 0)
         skl_container_mount_events(s, c, false);
     return rc;

@@ -76,12 +76,27 @@ class Policies(Base):
         self.s.docker("rm", "killed", check=0)
 
     def test_a_signal_that_is_no_stop_does_not(self):
-        self.run_d("hup", "--restart", "always", "busybox", "sh", "-c",
+        self.run_d("hup", "--restart", "always", "--stop-signal", "TERM", "busybox", "sh", "-c",
                    "trap 'exit 1' HUP; echo ready; while :; do sleep 0.1; done")
         await_true("ready", lambda: b"ready" in self.s.docker("logs", "hup").stdout)
         self.s.docker("kill", "-s", "HUP", "hup", check=0)
         self.events.until("hup", "start", 2)
         self.s.docker("rm", "-f", "hup", check=0)
+
+    def test_any_signal_ends_the_policy_of_one_without_a_stop_signal(self):
+        self.run_d("any", "--restart", "always", "busybox", "sh", "-c",
+                   "trap 'exit 1' HUP; echo ready; while :; do sleep 0.1; done")
+        await_true("ready", lambda: b"ready" in self.s.docker("logs", "any").stdout)
+        self.s.docker("kill", "-s", "HUP", "any", check=0)
+        self.events.until("any", "die")
+        self.assertEqual(self.state("any")["Status"], "exited")
+        self.s.docker("rm", "any", check=0)
+
+    def test_not_running_is_answered_although_it_goes_on(self):
+        self.run_d("between", "--restart", "on-failure:2", "busybox", "sh", "-c", "sleep 1; exit 4")
+        self.assertEqual(self.s.api("POST", "/containers/between/wait")[1]["StatusCode"], 4)
+        self.assertGreaterEqual(self.inspect("between")["RestartCount"], 1)
+        self.s.docker("rm", "-f", "between", check=0)
 
     def test_next_exit_is_answered_at_each_exit(self):
         self.run_d("each", "--restart", "on-failure:2", "busybox", "sh", "-c", "exit 4")
@@ -125,7 +140,7 @@ class Daemon(unittest.TestCase):
     def test_a_restart_that_the_cloud_refuses_is_tried_again(self):
         with Stack(env={"SOCKERLESS_WARM_SECONDS": "0"}) as s:
             events = Events(s)
-            s.docker("run", "-d", "--name", "refused", "--restart", "always", "busybox", "sh", "-c",
+            s.docker("run", "-d", "--name", "refused", "--restart", "always", "--stop-signal", "TERM", "busybox", "sh", "-c",
                      "trap 'exit 1' HUP; echo ready; while :; do sleep 0.1; done", check=0)
             await_true("ready", lambda: b"ready" in s.docker("logs", "refused").stdout)
             s.faults("500:1")

@@ -436,12 +436,16 @@ START_TEST(each_condition_has_its_moment)
     turn(&f);
     ck_assert_int_eq(next.n, 1);
     ck_assert_int_eq(next.code, 3);
-    ck_assert_int_eq(stopped.n, 0); /* it will be restarted */
+    ck_assert_int_eq(stopped.n, 1); /* although it will be restarted */
+    ck_assert_int_eq(stopped.code, 3);
+    skl_container_wait(f.s, c, SKL_WAIT_NOT_RUNNING, on_wait, &stopped);
+    turn(&f);
+    ck_assert_int_eq(stopped.n, 1); /* it counts as running */
     run_container(&f, c);
     end.code = 4;
     ck_assert_int_eq(skl_container_exited(f.s, c, &end, false, &f.err), 0);
     turn(&f);
-    ck_assert_int_eq(stopped.n, 1);
+    ck_assert_int_eq(stopped.n, 2);
     ck_assert_int_eq(stopped.code, 4);
     ck_assert_int_eq(skl_container_removing(f.s, c, &f.err), 0);
     turn(&f);
@@ -450,7 +454,7 @@ START_TEST(each_condition_has_its_moment)
     turn(&f);
     ck_assert_int_eq(removed.n, 1);
     ck_assert_int_eq(removed.code, 4); /* of the process */
-    ck_assert_int_eq(stopped.n + next.n, 2);
+    ck_assert_int_eq(stopped.n + next.n, 3);
 }
 END_TEST
 
