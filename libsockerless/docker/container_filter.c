@@ -23,6 +23,8 @@ static int check_values(const struct skl_filters *f, const char *key, const char
 
         while (*a && !skl_streq(*a, *v))
             a++;
+        if (!*a && skl_streq(key, "health"))
+            return skl_fail(err, SKL_E_INVALID, "Unrecognised filter value for health: %.200s", *v);
         if (!*a)
             return bad_value(key, *v, err);
     }

@@ -53,6 +53,8 @@ START_TEST(lists_show_and_filter_containers)
                    "invalid filter 'foo'");
     docker_refused("GET", "/containers/json?filters={\"status\":[\"a\"]}", NULL, 400,
                    "invalid filter 'status=a'");
+    docker_refused("GET", "/containers/json?filters={\"health\":[\"bad\"]}", NULL, 400,
+                   "Unrecognised filter value for health: bad");
 }
 END_TEST
 
