@@ -2,7 +2,7 @@
 BUILD     := build
 BUILD_SAN := build-san
 
-.PHONY: all deps build build-san demo run test check sim-test-azure docker-test bench fmt tidy clean
+.PHONY: all deps build build-san demo run test check sim-test-azure docker-test bench fuzz fmt tidy clean
 
 all: build
 
@@ -20,7 +20,9 @@ check: test
 sim-test-azure: build-san ; @tools/test.sh $(BUILD_SAN) --suite sim
 docker-test: build-san ; @tools/install-deps.sh docker-test && tools/test.sh $(BUILD_SAN) --suite docker
 bench: build ; @tools/bench.sh $(BUILD)
+# Each parser under libFuzzer; SECONDS_EACH=60 by default.
+fuzz: deps ; @tools/fuzz.sh build-fuzz
 
 fmt: ; clang-format -i $$(git ls-files '*.c' '*.h' | grep -v -e settings.c -e aca/config.c)
 tidy: build ; clang-tidy -p $(BUILD) $$(git ls-files 'libsockerless/*.c' 'backends/*.c' 'cmd/*.c')
-clean: ; rm -rf $(BUILD) $(BUILD_SAN)
+clean: ; rm -rf $(BUILD) $(BUILD_SAN) build-fuzz
