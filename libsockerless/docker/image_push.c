@@ -150,7 +150,7 @@ static int prepare(struct push *p, const char *target, const char *auth, struct 
     if (!i)
         return skl_fail(err, SKL_E_NOTFOUND, "An image does not exist locally with the tag: %s",
                         target);
-    if (i->layers && i->layers[0])
+    if (i->build_keys) /* also without files: what is in the registry is its base image */
         return skl_fail(err, SKL_E_UNSUPPORTED,
                         "%s was built here and no registry has its files: this daemon keeps them "
                         "for its own containers and cannot push them",

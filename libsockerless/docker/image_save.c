@@ -296,7 +296,7 @@ static int take_image(struct save *s, const char *name, struct skl_error *err)
 
     if (rc < 0)
         return rc;
-    if (i->layers && i->layers[0])
+    if (i->build_keys) /* also without files: what a registry has is its base image */
         return skl_fail(err, SKL_E_UNSUPPORTED,
                         "%.200s was built here: its files are laid over its base image when a "
                         "container starts, and cannot be saved as an image",

@@ -228,6 +228,14 @@ CMD echo $SEEN
         self.assertEqual(r.returncode, 125)
         self.assertIn(b"was built FROM scratch", r.stderr)
 
+    def test_what_is_in_no_registry_is_neither_pushed_nor_saved(self):
+        for text in ("FROM scratch\nCMD [\"x\"]\n", "FROM busybox\nENV A=1\n", "FROM busybox\nCOPY a.txt /\n"):
+            self.build(text, "-t", f"{self.stack.registry}/own:1")
+            for args in (("push", f"{self.stack.registry}/own:1"), ("save", f"{self.stack.registry}/own:1")):
+                r = self.stack.docker(*args)
+                self.assertNotEqual(r.returncode, 0)
+                self.assertIn(b"was built here", r.stdout + r.stderr)
+
     def test_answers_before_the_first_line_are_statuses(self):
         good = tar_of({"Dockerfile": "FROM busybox\n"})
         for query, body, status, want in (
