@@ -176,6 +176,49 @@ def list_of_1000(s):
         client.json("DELETE", f"/containers/list-{i}")
 
 
+def create_and_remove(s):
+    """Records alone: nothing is made in the cloud before a start."""
+    client, n = Client(s.socket), 2000
+    start = time.perf_counter()
+    for i in range(n):
+        x = client.json("POST", f"/containers/create?name=cr-{i}", {"Image": "busybox", "Cmd": ["true"]})["Id"]
+        client.json("DELETE", f"/containers/{x}")
+    row("create + remove, one client", f"{n / (time.perf_counter() - start) * 60:.0f}/min", ">= 10,000/min")
+
+
+def events_to_listeners(s, n=1000):
+    """One event to all of them: until the last has it."""
+    import selectors
+    select, listeners = selectors.DefaultSelector(), []
+    for _ in range(n):
+        c = socket.socket(socket.AF_UNIX)
+        c.connect(s.socket)
+        c.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+        listeners.append(c)
+    for c in listeners:
+        while b"\r\n\r\n" not in c.recv(65536):
+            pass
+        c.setblocking(False)
+        select.register(c, selectors.EVENT_READ)
+    client = Client(s.socket)
+
+    def once():
+        waiting = set(listeners)
+        client.json("POST", "/volumes/create", {"Name": "event"})
+        while waiting:
+            for key, _ in select.select(30):
+                waiting.discard(key.fileobj) if b"volume" in key.fileobj.recv(65536) else None
+        client.json("DELETE", "/volumes/event")
+        gone = set(listeners)
+        while gone:
+            for key, _ in select.select(30):
+                gone.discard(key.fileobj) if b"destroy" in key.fileobj.recv(65536) else None
+
+    row(f"two events to {n} listeners each, and back, median", f"{median_ms(once, 10):.0f} ms", "no error")
+    for c in listeners:
+        c.close()
+
+
 def per_container(s, n):
     client = Client(s.socket)
     before = rss_kb(s.backend.pid)
@@ -214,6 +257,8 @@ def main():
         for what, value in ours.items():
             row(what, value, budgets.get(what, ""), theirs.get(what, "-"))
         list_of_1000(s)
+        create_and_remove(s)
+        events_to_listeners(s)
         per_container(s, int(os.environ.get("SKL_BENCH_CONTAINERS", "500")))
 
 
