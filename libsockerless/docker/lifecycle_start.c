@@ -130,7 +130,8 @@ static void start_failed(struct skl_flow *f, int code, const struct skl_error *w
     struct skl_engine *e = f->l->e;
     struct skl_workload *w = skl_workload_of(e->runtime, f->c);
     struct skl_error err, copy = *why;
-    bool again;
+    /* A stop between two runs: what counts is how the last one ended. */
+    bool again, stopped = skl_flow_current(f)->internal && f->c->manual_stop;
 
     skl_flow_unwatch(f);
     skl_timer_cancel(&f->deadline);
@@ -139,7 +140,8 @@ static void start_failed(struct skl_flow *f, int code, const struct skl_error *w
     skl_flow_unpublish(f);
     again = f->c->state == SKL_CONTAINER_STARTING && is_put_off(f, code, &copy);
     if (f->c->state == SKL_CONTAINER_STARTING &&
-        skl_container_start_failed(e->store, f->c, code, copy.msg, &err) < 0)
+        skl_container_start_failed(e->store, f->c, stopped ? f->c->exit_code : code,
+                                   stopped ? "" : copy.msg, &err) < 0)
         skl_err("lifecycle", "a failed start could not be recorded", "container", f->c->id, "error",
                 err.msg, NULL);
     if (f->c->spec.auto_remove && !again) {

@@ -152,6 +152,19 @@ class Daemon(unittest.TestCase):
             self.assertGreaterEqual(s.api("GET", "/containers/refused/json")[1]["RestartCount"], 2)
             s.docker("rm", "-f", "refused", check=0)
 
+    def test_a_stop_gives_up_a_start_that_a_policy_began(self):
+        with Stack(env={"SOCKERLESS_WARM_SECONDS": "0"}) as s:
+            events = Events(s)
+            s.docker("run", "-d", "--name", "given-up", "--restart", "always", "busybox", "sh", "-c", "exit 3", check=0)
+            events.until("given-up", "die")
+            s.faults("slow:1")
+            s.docker("stop", "given-up", check=0)
+            state = s.api("GET", "/containers/given-up/json")[1]["State"]
+            self.assertEqual((state["Status"], state["ExitCode"], state["Error"]), ("exited", 3, ""))
+            s.faults("")
+            s.docker("rm", "given-up", check=0)
+            await_true("the cloud's", lambda: s.sim_state()["jobs"] == 0)
+
     def test_auto_remove_of_what_ended_while_no_daemon_looked(self):
         with Stack() as s:
             s.docker("run", "-d", "--rm", "--name", "alone", "busybox", "sleep", "2", check=0)
