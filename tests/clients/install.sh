@@ -1,0 +1,27 @@
+#!/bin/sh
+# install.sh CACHE [python|go|act|rust|java]...: fetches the clients of this suite into the folder CACHE, each from its own
+# registry and at the version that is pinned here. What cannot be had is said; its test then skips.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$1" && cache=$(cd "$1" && pwd) || exit 1
+shift
+PATH=$PATH:/usr/local/go/bin:$HOME/.cargo/bin
+GO=$(command -v go || true)
+
+python() {
+    [ -x "$cache/venv/bin/pip" ] || /usr/bin/python3 -m venv "$cache/venv" || python3 -m venv --clear "$cache/venv" || return 1
+    "$cache/venv/bin/pip" install -q --disable-pip-version-check -r "$here/python/requirements.txt"
+}
+go() { cd "$here/go" && "$GO" build -mod=readonly -o "$cache/go-clients" .; }
+act() { [ -x "$cache/act" ] || GOBIN=$cache "$GO" install github.com/nektos/act@v0.2.82; }
+rust() { cd "$here/rust" && CARGO_TARGET_DIR=$cache/rust cargo build -q --locked; }
+java() {
+    rm -rf "$cache/java" && cp -R "$here/java" "$cache/java" && cd "$cache/java" &&
+        mvn -q -B -Dmaven.repo.local="$cache/m2" compile \
+            org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies -DoutputDirectory="$cache/java/lib"
+}
+
+[ $# -gt 0 ] || set -- python go act rust java
+for client; do
+    (set -e; "$client") || echo "$client: could not be installed; its test will skip" >&2
+done
