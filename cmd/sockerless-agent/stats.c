@@ -32,13 +32,52 @@ static void add(struct skl_buf *out, const char *name, uint64_t value)
     skl_tlv_strz(out, SKL_TAG_STAT, text);
 }
 
-/* A file that is one number. */
-static bool add_number(struct skl_buf *out, const char *name, const char *path)
+/* -- our control group: below /sys/fs/cgroup as /proc/self/cgroup names it, or that folder itself where it is mounted
+ * over it. */
+
+/* Lines are "N:controllers:/path"; the unified hierarchy has no controllers. */
+static struct skl_str group_path(struct skl_str lines, struct skl_str controller)
+{
+    while (lines.p) {
+        struct skl_str path, names, line = skl_str_cut(lines, '\n', &lines);
+
+        (void)skl_str_cut(line, ':', &names);
+        names = skl_str_cut(names, ':', &path);
+        if (path.p && skl_str_eq(names, controller))
+            return path;
+    }
+    return (struct skl_str){0};
+}
+
+/* file: "memory.current", or "memory/memory.usage_in_bytes" of the older hierarchies. */
+static bool read_group(const char *file, char *out, size_t cap)
+{
+    struct skl_str name, controller = skl_str_cut(skl_str(file), '/', &name);
+    char groups[4096], path[4400];
+    struct skl_str group;
+
+    if (!name.p) {
+        name = controller;
+        controller = skl_str_n("", 0);
+    }
+    if (read_file("/proc/self/cgroup", groups, sizeof(groups))) {
+        group = group_path(skl_str(groups), controller);
+        snprintf(path, sizeof(path), "/sys/fs/cgroup/" SKL_STR_FMT SKL_STR_FMT "/" SKL_STR_FMT,
+                 SKL_STR_ARG(controller), SKL_STR_ARG(group), SKL_STR_ARG(name));
+        if (group.p && read_file(path, out, cap))
+            return true;
+    }
+    snprintf(path, sizeof(path), "/sys/fs/cgroup/%s", file);
+    return read_file(path, out, cap);
+}
+
+/* A file of the group that is one number. */
+static bool add_number(struct skl_buf *out, const char *name, const char *file)
 {
     char text[64];
     uint64_t v;
 
-    if (read_file(path, text, sizeof(text)) && skl_str_u64(skl_str_trim(skl_str(text)), &v))
+    if (read_group(file, text, sizeof(text)) && skl_str_u64(skl_str_trim(skl_str(text)), &v))
         add(out, name, v);
     else
         return false;
@@ -46,12 +85,12 @@ static bool add_number(struct skl_buf *out, const char *name, const char *path)
 }
 
 /* "key value" lines: one of them. */
-static bool find_key(const char *path, const char *key, uint64_t *ret)
+static bool find_key(const char *file, const char *key, uint64_t *ret)
 {
     char text[8192];
     struct skl_str rest;
 
-    if (!read_file(path, text, sizeof(text)))
+    if (!read_group(file, text, sizeof(text)))
         return false;
     rest = skl_str(text);
     while (rest.p) {
@@ -84,8 +123,7 @@ static void add_pids(struct skl_buf *out)
     DIR *proc;
     uint64_t n = 0;
 
-    if (add_number(out, "pids", "/sys/fs/cgroup/pids.current") ||
-        add_number(out, "pids", "/sys/fs/cgroup/pids/pids.current"))
+    if (add_number(out, "pids", "pids.current") || add_number(out, "pids", "pids/pids.current"))
         return;
     proc = opendir("/proc");
     if (!proc)
@@ -116,7 +154,7 @@ static void add_block_io(struct skl_buf *out)
     char text[8192];
     struct skl_str rest;
 
-    if (!read_file("/sys/fs/cgroup/io.stat", text, sizeof(text)))
+    if (!read_group("io.stat", text, sizeof(text)))
         return;
     rest = skl_str(text);
     while (rest.p) {
@@ -168,18 +206,18 @@ void agent_stats(struct agent *a, const struct skl_frame *f)
 
     skl_buf_init(&out, 32 * SKL_KIB);
     add(&out, "read_ns", (uint64_t)skl_wall_ns());
-    if (find_key("/sys/fs/cgroup/cpu.stat", "usage_usec", &v))
+    if (find_key("cpu.stat", "usage_usec", &v))
         add(&out, "cpu_ns", v * 1000);
     else
-        add_number(&out, "cpu_ns", "/sys/fs/cgroup/cpuacct/cpuacct.usage");
+        add_number(&out, "cpu_ns", "cpuacct/cpuacct.usage");
     add(&out, "system_cpu_ns", system_cpu_ns());
     add(&out, "online_cpus", (uint64_t)get_nprocs());
-    add_number(&out, "memory_usage", "/sys/fs/cgroup/memory.current");
-    add_number(&out, "memory_usage", "/sys/fs/cgroup/memory/memory.usage_in_bytes");
-    add_number(&out, "memory_limit", "/sys/fs/cgroup/memory.max");
-    add_number(&out, "memory_limit", "/sys/fs/cgroup/memory/memory.limit_in_bytes");
-    if (find_key("/sys/fs/cgroup/memory.stat", "inactive_file", &v) ||
-        find_key("/sys/fs/cgroup/memory/memory.stat", "total_inactive_file", &v))
+    add_number(&out, "memory_usage", "memory.current");
+    add_number(&out, "memory_usage", "memory/memory.usage_in_bytes");
+    add_number(&out, "memory_limit", "memory.max");
+    add_number(&out, "memory_limit", "memory/memory.limit_in_bytes");
+    if (find_key("memory.stat", "inactive_file", &v) ||
+        find_key("memory/memory.stat", "total_inactive_file", &v))
         add(&out, "inactive_file", v);
     add_pids(&out);
     add_block_io(&out);

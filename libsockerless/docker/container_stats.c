@@ -97,7 +97,19 @@ static void render_cpu(struct skl_json *j, const char *key, const struct sample 
     skl_json_end_object(j);
 }
 
-static void render_memory(struct skl_json *j, const struct sample *s)
+/* A control group without a limit says some number near 2^63. */
+#define NO_LIMIT (UINT64_C(1) << 50)
+
+static int64_t memory_limit(const struct skl_container *c, const struct sample *s)
+{
+    if (s->memory_limit > 0 && s->memory_limit < NO_LIMIT)
+        return (int64_t)s->memory_limit;
+    if (c->spec.memory_bytes > 0)
+        return c->spec.memory_bytes;
+    return (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void render_memory(struct skl_json *j, const struct skl_container *c, const struct sample *s)
 {
     skl_json_object(j, "memory_stats");
     if (s->read_ns != 0) {
@@ -105,11 +117,7 @@ static void render_memory(struct skl_json *j, const struct sample *s)
         skl_json_object(j, "stats");
         skl_json_int(j, "inactive_file", (int64_t)s->inactive_file);
         skl_json_end_object(j);
-        if (s->memory_limit > 0 && s->memory_limit < INT64_MAX)
-            skl_json_int(j, "limit", (int64_t)s->memory_limit);
-        else
-            skl_json_int(j, "limit",
-                         (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE));
+        skl_json_int(j, "limit", memory_limit(c, s));
     }
     skl_json_end_object(j);
 }
@@ -184,7 +192,7 @@ static void render(struct skl_json *j, const struct skl_container *c, const stru
     skl_json_raw(j, "storage_stats", "{}");
     render_cpu(j, "cpu_stats", now);
     render_cpu(j, "precpu_stats", before);
-    render_memory(j, now);
+    render_memory(j, c, now);
     skl_json_strf(j, "name", "/%s", c->name);
     skl_json_str(j, "id", c->id);
     if (now->read_ns != 0)

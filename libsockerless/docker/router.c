@@ -252,7 +252,7 @@ void skl_route_unsupported(struct skl_request *r)
     struct skl_str method = skl_http_method(r->http), path = skl_http_path(r->http), ignored;
 
     (void)take_version(&path, &ignored); /* the prefix says nothing about the call */
-    skl_request_fail(r, SKL_E_UNSUPPORTED, "%.*s %.*s is not supported yet by the %s backend",
+    skl_request_fail(r, SKL_E_UNSUPPORTED, "%.*s %.*s is not supported by the %s backend",
                      (int)method.n, method.p, path.n > 200 ? 200 : (int)path.n, path.p,
                      r->engine->backend->name);
 }

@@ -33,7 +33,7 @@ extern const size_t skl_routes_count;
 /* Whether the decoded path fits; *param is what {} stands for, p = NULL if the pattern has none. */
 bool skl_route_match(const struct skl_route *route, struct skl_str path, struct skl_str *param);
 
-/* A call that this version does not have yet: 501 with a sentence. */
+/* What no cloud has an answer for: 501 with a sentence. */
 void skl_route_unsupported(struct skl_request *r);
 
 /* system.c, auth.c, events.c */

@@ -49,11 +49,14 @@ static void read_catalog(const cJSON *json, const char *term, size_t limit,
 {
     const cJSON *name;
 
-    cJSON_ArrayForEach(name,
-                       skl_json_get(json, "repositories")) if (cJSON_IsString(name) &&
-                                                               strstr(name->valuestring, term) &&
-                                                               ret->n < limit)
-        add_hit(ret, name->valuestring);
+    /* Official images of Docker Hub are known without "library/". */
+    cJSON_ArrayForEach(name, skl_json_get(json, "repositories"))
+    {
+        const char *text = cJSON_GetStringValue(name);
+
+        if (text && strstr(text, term) && ret->n < limit)
+            add_hit(ret, text + (skl_str_starts(skl_str(text), "library/") ? 8 : 0));
+    }
 }
 
 static void search_path(const char *term, size_t limit, struct skl_buf *path)
