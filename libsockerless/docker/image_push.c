@@ -140,6 +140,19 @@ static void pushed(void *arg, bool canceled)
     next(p);
 }
 
+/* An Engine names the repository and calls it a tag. */
+static int not_here(const char *target, struct skl_error *err)
+{
+    SKL_AUTO_REFERENCE struct skl_reference ref = {0};
+    SKL_AUTO_STR char *bare = NULL;
+    int rc = skl_reference_parse(target, &ref, err);
+
+    if (rc < 0)
+        return rc;
+    bare = skl_reference_familiar_name(&ref);
+    return skl_fail(err, SKL_E_NOTFOUND, "An image does not exist locally with the tag: %s", bare);
+}
+
 static int prepare(struct push *p, const char *target, const char *auth, struct skl_error *err)
 {
     struct skl_image *i = skl_image_find(p->r->engine->store, target);
@@ -148,8 +161,7 @@ static int prepare(struct push *p, const char *target, const char *auth, struct 
     skl_ask_fini(&p->from);
     skl_ask_fini(&p->to);
     if (!i)
-        return skl_fail(err, SKL_E_NOTFOUND, "An image does not exist locally with the tag: %s",
-                        target);
+        return not_here(target, err);
     if (i->build_keys) /* also without files: what is in the registry is its base image */
         return skl_fail(err, SKL_E_UNSUPPORTED,
                         "%s was built here and no registry has its files: this daemon keeps them "
