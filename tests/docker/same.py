@@ -85,7 +85,7 @@ docker run $N --name l-1 busybox sh -c 'for i in 1 2 3 4 5; do echo line $i; don
 docker logs --since 2000000000 l-1; docker rm l-1
 docker run $N -d --name f-1 busybox sh -c 'for i in 1 2 3; do echo $i; sleep 0.2; done; exit 5' >/dev/null; docker logs -f f-1; docker wait f-1; docker rm f-1
 docker run $N -d --name a-1 busybox sh -c 'sleep 1; echo attached output; exit 6' >/dev/null; docker attach a-1; docker rm a-1
-docker run $N -d -i --name i-1 busybox sh >/dev/null; echo 'echo typed; exit 8' | docker attach i-1; docker wait i-1; docker rm -f i-1
+docker run $N -d -i --name i-1 busybox sh >/dev/null; (echo 'echo typed; exit 8'; sleep 1) | docker attach i-1; docker wait i-1; docker rm -f i-1
 docker run $N --rm no-such-host.invalid/image:1 true
 docker run $N --rm 'Bad:Image:Name' true
 docker volume create vol-1; docker volume inspect -f '{{.Name}} {{.Driver}} {{.Scope}}' vol-1; docker volume rm vol-1; docker volume rm vol-1
