@@ -9,8 +9,8 @@ PATH=$PATH:/usr/local/go/bin:$HOME/.cargo/bin
 GO=$(command -v go || true)
 
 python() {
-    [ -x "$cache/venv/bin/pip" ] || /usr/bin/python3 -m venv "$cache/venv" || python3 -m venv --clear "$cache/venv" || return 1
-    "$cache/venv/bin/pip" install -q --disable-pip-version-check -r "$here/python/requirements.txt"
+    [ -x "$cache/venv/bin/python" ] || /usr/bin/python3 -m venv "$cache/venv" || python3 -m venv --clear "$cache/venv" || return 1
+    "$cache/venv/bin/python" -m pip install -q --disable-pip-version-check -r "$here/python/requirements.txt"
 }
 go() { cd "$here/go" && "$GO" build -mod=readonly -o "$cache/go-clients" .; }
 act() { [ -x "$cache/act" ] || GOBIN=$cache "$GO" install github.com/nektos/act@v0.2.82; }
