@@ -23,12 +23,19 @@ struct live {
     struct skl_detach detach;
     struct skl_buf pending; /* stdin beyond the credit */
     bool eof_pending;
-    size_t unconsumed; /* output that the client's stream has not drained */
+    size_t unconsumed;          /* output that the client's stream has not drained */
+    struct skl_timer *settling; /* until the client has taken the header */
+    unsigned settle_ms;
 };
+
+/* docker-py reads the header through a buffer and what follows past it: output that arrives together with the header is
+ * lost on it. An Engine takes so long to start a process that this never shows; here it is waited for. */
+#define SETTLE_MAX_MS 1000
 
 static void live_free(struct live *v)
 {
     skl_list_remove(&v->hijacked.in_engine);
+    skl_timer_cancel(&v->settling);
     v->x->live = NULL;
     if (v->x->dropped)
         skl_exec_free(v->x); /* the container was removed meanwhile */
@@ -172,6 +179,8 @@ static void end_hijacked(struct skl_hijacked *h)
     skl_list_remove(&h->in_engine);
     v->stream = NULL;
     skl_stream_close_gracefully(s, SKL_HIJACK_CLOSE_MS);
+    if (v->settling)
+        live_free(v); /* nothing was begun */
 }
 
 /* -- the process */
@@ -318,7 +327,33 @@ static struct live *live_new(struct skl_request *r, struct skl_exec *x)
     return v;
 }
 
-static void start(struct skl_request *r, struct skl_exec *x, struct skl_container *c, bool detach)
+static void begin(struct live *v)
+{
+    struct skl_container *c = skl_container_by_id(v->e->store, v->x->container_id);
+    struct skl_error err;
+    int rc = c ? skl_exec_check_container(c, c->id, &err)
+               : skl_fail(&err, SKL_E_NOTFOUND, "No such container: %s", v->x->container_id);
+
+    if (rc == 0)
+        rc = run(v, c, &err);
+    if (rc < 0)
+        run_failed(v, &err);
+    else if (v->stream)
+        skl_stream_read_start(v->stream);
+}
+
+static void settle(void *arg)
+{
+    struct live *v = arg;
+
+    v->settling = NULL;
+    if (v->stream && v->settle_ms++ < SETTLE_MAX_MS && skl_stream_untaken(v->stream) > 0)
+        v->settling = skl_timer_start(v->e->loop, 1, settle, v);
+    else
+        begin(v);
+}
+
+static void start(struct skl_request *r, struct skl_exec *x, bool detach)
 {
     struct live *v;
     struct skl_error err;
@@ -335,10 +370,8 @@ static void start(struct skl_request *r, struct skl_exec *x, struct skl_containe
         skl_hijacked_add(v->e, &v->hijacked, end_hijacked);
         skl_stream_set_keepalive(v->stream, 30);
         skl_stream_set_events(v->stream, &stream_events, v);
-        skl_stream_read_start(v->stream);
     }
-    if (run(v, c, &err) < 0)
-        run_failed(v, &err);
+    v->settling = skl_timer_start(v->e->loop, 0, settle, v);
 }
 
 static void refuse_second(struct skl_request *r, const struct skl_exec *x, bool detach)
@@ -383,5 +416,5 @@ void skl_route_exec_start(struct skl_request *r)
         x->rows = (unsigned)cJSON_GetArrayItem(size, 0)->valuedouble & 0xffff;
         x->cols = (unsigned)cJSON_GetArrayItem(size, 1)->valuedouble & 0xffff;
     }
-    start(r, x, c, detach);
+    start(r, x, detach);
 }

@@ -55,6 +55,8 @@ void skl_stream_unread(struct skl_stream *s, const void *p, size_t n);
 void skl_stream_write(struct skl_stream *s, const void *p, size_t n);
 void skl_stream_writev(struct skl_stream *s, const struct skl_str *parts, size_t count);
 size_t skl_stream_queued(const struct skl_stream *s);
+/* Bytes that were written and not taken by the peer: by its program on a unix socket, by its kernel on TCP. */
+size_t skl_stream_untaken(const struct skl_stream *s);
 static inline bool skl_stream_congested(const struct skl_stream *s);
 
 void skl_stream_shutdown(struct skl_stream *s); /* ends our half after what is queued */

@@ -9,6 +9,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include "net/stream_internal.h"
 
 #define MIN_CHUNK  (16 * SKL_KIB)
@@ -239,4 +242,14 @@ void skl_stream_shutdown(struct skl_stream *s)
         return;
     s->shut_wanted = true;
     stream_try_shutdown(s);
+}
+
+size_t skl_stream_untaken(const struct skl_stream *s)
+{
+    uv_os_fd_t fd;
+    int n = 0;
+
+    if (uv_fileno(&s->uv.handle, &fd) == 0 && s->is_socket && ioctl(fd, SIOCOUTQ, &n) < 0)
+        n = 0;
+    return skl_stream_queued(s) + (size_t)n;
 }

@@ -1,0 +1,215 @@
+"""The agent alone, in a process namespace of its own: its end of the protocol, as process 1 of a workload."""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BUILD = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 and os.path.isdir(sys.argv[1]) else "build"
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from wire import Backend, Closed, output, parse, records, start  # noqa: E402
+
+AGENT = f"{BUILD}/cmd/sockerless-agent"
+
+
+class Agent(unittest.TestCase):
+    def setUp(self):
+        self.backend = Backend()
+        self.processes = []
+        self.dir = tempfile.mkdtemp(prefix="skl-agent-")
+        os.chmod(self.dir, 0o777)
+
+    def tearDown(self):
+        for p in self.processes:
+            if p.poll() is None:
+                p.kill()
+            p.communicate()
+        self.backend.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def run_agent(self, *prefix, **env):
+        b = self.backend
+        p = subprocess.Popen(["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", *prefix, AGENT, "--callback",
+                              f"http://127.0.0.1:{b.port}/agent/v1", "--", "true"],
+                             env={"PATH": os.environ["PATH"], "SOCKERLESS_CONTAINER_ID": b.container,
+                                  "SOCKERLESS_AGENT_TOKEN": b.token, "SOCKERLESS_WARM_SECONDS": "0", **env},
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.processes.append(p)
+        return p
+
+    def ran(self, c, argv, run=1, **more):
+        """Starts a command; (frames up to its EXIT, what EXIT said)."""
+        c.send("START", 1, start(argv, run, **more))
+        frames = c.until("EXIT", "ERROR")
+        return frames, parse(frames[-1][2])
+
+    def test_a_command_runs_and_its_code_is_the_agents(self):
+        p = self.run_agent()
+        c, hello = self.backend.greet()
+        self.assertEqual((hello["CONTAINER_ID"], hello["STATE"]), (self.backend.container, 0))
+        frames, end = self.ran(c, ["sh", "-c", "echo out; echo err >&2; echo $A; env | grep -c SOCKERLESS; exit 42"], env=["A=b c"])
+        self.assertEqual(output(frames), b"out\nb c\n0\n")
+        self.assertEqual(output(frames, "STDERR"), b"err\n")
+        self.assertEqual((end["CODE"], end["RUN"]), (42, 1))
+        c.send("CREDIT", 1, records(("CONSUMED", end["OFFSET"]), ("RECEIVED", c.received)))
+        with self.assertRaises(Closed) as closed:
+            c.until("HELLO")
+        self.assertEqual(closed.exception.args[0], 1000)
+        self.assertEqual(p.wait(30), 42)
+
+    def test_what_cannot_run_says_why(self):
+        self.run_agent(SOCKERLESS_WARM_SECONDS="60")
+        c, _ = self.backend.greet()
+        for argv, code in ((["no-such-command"], 127), (["/etc"], 126)):
+            frames, end = self.ran(c, argv)
+            self.assertEqual((frames[-1][0], end["CODE"]), ("ERROR", code), end)
+            self.assertTrue(end["MESSAGE"])
+
+    def test_a_warm_agent_starts_again_and_keeps_files(self):
+        self.run_agent(SOCKERLESS_WARM_SECONDS="60")
+        c, _ = self.backend.greet()
+        path = os.path.join(self.dir, "runs")
+        for run in range(1, 6):
+            frames, end = self.ran(c, ["sh", "-c", f"echo x >> {path}; wc -l < {path}"], run, WARM_SECONDS=60)
+            self.assertEqual((end["CODE"], end["RUN"]), (0, run))
+            self.assertIn(f"{run}\n".encode(), output(frames))
+
+    def test_stdin_signals_and_users(self):
+        self.run_agent(SOCKERLESS_WARM_SECONDS="60")
+        c, _ = self.backend.greet()
+        c.send("START", 1, start(["sh", "-c", "cat; id -un"], USER="nobody", STDIN_OPEN=1, WARM_SECONDS=60))
+        c.until("STARTED")
+        c.send("STDIN", 1, b"typed\n")
+        c.send("END", 1)
+        frames = c.until("EXIT")
+        self.assertEqual(output(frames), b"typed\nnobody\n")
+        c.send("START", 1, start(["sh", "-c", "trap 'echo got it; exit 7' TERM; echo ready; while :; do sleep 0.05; done"], 2,
+                                 WARM_SECONDS=60))
+        frames = c.until("STDOUT")
+        c.send("SIGNAL", 1, records(("SIGNAL_NO", 15)))
+        frames += c.until("EXIT")
+        self.assertIn(b"got it", output(frames))
+        self.assertEqual(parse(frames[-1][2])["CODE"], 7)
+        frames, end = self.ran(c, ["true"], 3, USER="nobody-like-that", WARM_SECONDS=60)
+        self.assertIn("unable to find user", end["MESSAGE"])
+
+    def test_a_terminal_has_the_size_it_was_given(self):
+        self.run_agent(SOCKERLESS_WARM_SECONDS="60")
+        c, _ = self.backend.greet()
+        c.send("START", 1, start(["sh", "-c", "stty size; read x; stty size; tty"], TTY=1, STDIN_OPEN=1, ROWS=33, COLS=99, WARM_SECONDS=60))
+        frames = c.until("STDOUT")
+        c.send("RESIZE", 1, records(("ROWS", 44), ("COLS", 111)))
+        c.send("STDIN", 1, b"\n")
+        frames += c.until("EXIT")
+        text = output(frames).decode()
+        self.assertIn("33 99\r\n", text)
+        self.assertIn("44 111\r\n", text)
+        self.assertIn("/dev/", text)
+
+    def test_output_goes_on_where_a_lost_connection_left_it(self):
+        self.run_agent()
+        c, _ = self.backend.greet()
+        c.send("START", 1, start(["sh", "-c", "seq 1 60000"]))
+        frames, cuts, at, received = [], 0, 0, 0
+        while cuts < 3:
+            kind, stream, payload = c.frame()
+            if kind == "EXIT":
+                frames.append((kind, stream, payload))
+                break
+            if kind == "STDOUT":
+                frames.append((kind, stream, payload))
+                at = int.from_bytes(payload[:8], "big") + len(payload) - 8
+                received = c.received
+                if at > (cuts + 1) * 60_000:  # nothing was confirmed: all that is kept comes from here again
+                    cuts += 1
+                    c.close()
+                    c, hello = self.backend.greet(offset=at, received=received)
+                    c.received = received
+                    self.assertEqual(hello["SESSION"], self.backend.session)
+                    self.assertLessEqual(hello["OLDEST"], at)
+        frames += c.until("EXIT")
+        self.assertEqual(output(frames), b"".join(b"%d\n" % i for i in range(1, 60001)))
+        self.assertEqual(parse(frames[-1][2])["CODE"], 0)
+
+    def test_an_exit_is_kept_until_it_is_delivered(self):
+        p = self.run_agent()
+        c, _ = self.backend.greet()
+        go = os.path.join(self.dir, "go")
+        c.send("START", 1, start(["sh", "-c", f"until [ -e {go} ]; do sleep 0.02; done; exit 9"]))
+        c.until("STARTED")
+        received = c.received
+        c.close()
+        open(go, "w").close()
+        c, hello = self.backend.greet(received=received)
+        c.received = received
+        if hello["STATE"] == 2:
+            self.assertEqual(hello["CODE"], 9)
+        end = parse(c.until("EXIT")[-1][2])
+        self.assertEqual(end["CODE"], 9)
+        c.send("CREDIT", 1, records(("CONSUMED", end["OFFSET"]), ("RECEIVED", c.received)))
+        self.assertEqual(p.wait(30), 9)
+
+    def test_the_platforms_sigterm_reaches_the_command(self):
+        p = self.run_agent(SOCKERLESS_WARM_SECONDS="60")
+        c, hello = self.backend.greet()
+        c.send("START", 1, start(["sh", "-c", "trap 'exit 5' TERM; echo ready; while :; do sleep 0.05; done"], WARM_SECONDS=60))
+        c.until("STDOUT")
+        with open(f"/proc/{p.pid}/task/{p.pid}/children") as f:
+            os.kill(int(f.read().split()[0]), signal.SIGTERM)
+        end = parse(c.until("EXIT")[-1][2])
+        self.assertEqual(end["CODE"], 5)
+        c.send("CREDIT", 1, records(("CONSUMED", end["OFFSET"]), ("RECEIVED", c.received)))
+        self.assertEqual(p.wait(30), 5)
+
+    def test_without_start_it_ends_with_125(self):
+        p = self.run_agent(SOCKERLESS_START_TIMEOUT="1")
+        c, _ = self.backend.greet()
+        self.assertEqual(p.wait(30), 125)
+        self.assertIn(b"did not start", p.communicate()[1])
+        c.close()
+
+    def test_orphans_are_reaped(self):
+        self.run_agent(SOCKERLESS_WARM_SECONDS="60")
+        c, _ = self.backend.greet()
+        script = ("for i in 1 2 3 4 5; do (true & sleep 0.01 &) ; done; sleep 0.3; "
+                  "for s in /proc/[0-9]*/stat; do read l < $s && echo \"$l\"; done | grep -c ') Z ' ; true")
+        frames, end = self.ran(c, ["sh", "-c", script], WARM_SECONDS=60)
+        self.assertEqual(output(frames), b"0\n")
+
+    def test_an_ordinary_user_is_enough(self):
+        os.chmod(os.path.dirname(AGENT), 0o755)
+        copy = shutil.copy(AGENT, self.dir)
+        os.chmod(copy, 0o755)
+        global_agent = globals()["AGENT"]
+        globals()["AGENT"] = copy
+        try:
+            p = self.run_agent("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+        finally:
+            globals()["AGENT"] = global_agent
+        c, _ = self.backend.greet()
+        frames, end = self.ran(c, ["sh", "-c", "id -u; exit 3"])
+        self.assertEqual((output(frames), end["CODE"]), (b"65534\n", 3))
+        c.send("CREDIT", 1, records(("CONSUMED", end["OFFSET"]), ("RECEIVED", c.received)))
+        self.assertEqual(p.wait(30), 3)
+
+    def test_a_backend_that_talks_nonsense_is_left_and_dialled_again(self):
+        self.run_agent(SOCKERLESS_WARM_SECONDS="60")
+        for nonsense in (b"", b"x", b"\xff" * 8, b"\x05\x00\x01\x00" + bytes(4)):
+            c, _ = self.backend.greet()
+            c.send_raw(nonsense)
+            try:
+                c.until("HELLO")
+            except (Closed, ConnectionResetError):
+                pass
+            c.close()
+        c, _ = self.backend.greet()
+        self.assertEqual(self.ran(c, ["true"], WARM_SECONDS=60)[1]["CODE"], 0)
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("setpriv"):
+        print("skipped: needs root, for a process namespace of its own")
+        sys.exit(77)
+    unittest.main(argv=[sys.argv[0], "-v"])
