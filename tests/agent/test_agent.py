@@ -27,6 +27,8 @@ class Agent(unittest.TestCase):
                 p.kill()
             p.communicate()
         self.backend.close()
+        for connection in self.backend.connections:
+            connection.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def run_agent(self, *prefix, **env):
@@ -112,26 +114,28 @@ class Agent(unittest.TestCase):
         self.run_agent()
         c, _ = self.backend.greet()
         c.send("START", 1, start(["sh", "-c", "seq 1 60000"]))
-        frames, cuts, at, received = [], 0, 0, 0
-        while cuts < 3:
+        frames, cuts, at, received, end = [], 0, 0, 0, None
+        while end is None or at < end["OFFSET"]:  # EXIT may overtake output that is sent again
             kind, stream, payload = c.frame()
+            received = c.received
             if kind == "EXIT":
-                frames.append((kind, stream, payload))
-                break
-            if kind == "STDOUT":
-                frames.append((kind, stream, payload))
-                at = int.from_bytes(payload[:8], "big") + len(payload) - 8
-                received = c.received
-                if at > (cuts + 1) * 60_000:  # nothing was confirmed: all that is kept comes from here again
-                    cuts += 1
-                    c.close()
-                    c, hello = self.backend.greet(offset=at, received=received)
-                    c.received = received
-                    self.assertEqual(hello["SESSION"], self.backend.session)
-                    self.assertLessEqual(hello["OLDEST"], at)
-        frames += c.until("EXIT")
+                end = parse(payload)
+            if kind != "STDOUT":
+                continue
+            frames.append((kind, stream, payload))
+            at = int.from_bytes(payload[:8], "big") + len(payload) - 8
+            if cuts == 3:
+                c.send("CREDIT", 1, records(("CONSUMED", at), ("RECEIVED", received)))
+            elif at > (cuts + 1) * 60_000:  # nothing was confirmed: all that is kept comes from here again
+                cuts += 1
+                c.close()
+                c, hello = self.backend.greet(offset=at, received=received)
+                c.received = received
+                self.assertEqual(hello["SESSION"], self.backend.session)
+                self.assertLessEqual(hello["OLDEST"], at)
+        self.assertEqual(cuts, 3)
         self.assertEqual(output(frames), b"".join(b"%d\n" % i for i in range(1, 60001)))
-        self.assertEqual(parse(frames[-1][2])["CODE"], 0)
+        self.assertEqual(end["CODE"], 0)
 
     def test_an_exit_is_kept_until_it_is_delivered(self):
         p = self.run_agent()
@@ -178,22 +182,6 @@ class Agent(unittest.TestCase):
         frames, end = self.ran(c, ["sh", "-c", script], WARM_SECONDS=60)
         self.assertEqual(output(frames), b"0\n")
 
-    def test_an_ordinary_user_is_enough(self):
-        os.chmod(os.path.dirname(AGENT), 0o755)
-        copy = shutil.copy(AGENT, self.dir)
-        os.chmod(copy, 0o755)
-        global_agent = globals()["AGENT"]
-        globals()["AGENT"] = copy
-        try:
-            p = self.run_agent("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-        finally:
-            globals()["AGENT"] = global_agent
-        c, _ = self.backend.greet()
-        frames, end = self.ran(c, ["sh", "-c", "id -u; exit 3"])
-        self.assertEqual((output(frames), end["CODE"]), (b"65534\n", 3))
-        c.send("CREDIT", 1, records(("CONSUMED", end["OFFSET"]), ("RECEIVED", c.received)))
-        self.assertEqual(p.wait(30), 3)
-
     def test_a_backend_that_talks_nonsense_is_left_and_dialled_again(self):
         self.run_agent(SOCKERLESS_WARM_SECONDS="60")
         for nonsense in (b"", b"x", b"\xff" * 8, b"\x05\x00\x01\x00" + bytes(4)):
@@ -212,4 +200,4 @@ if __name__ == "__main__":
     if os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("setpriv"):
         print("skipped: needs root, for a process namespace of its own")
         sys.exit(77)
-    unittest.main(argv=[sys.argv[0], "-v"])
+    unittest.main(argv=[sys.argv[0], "-v", *sys.argv[1:]])

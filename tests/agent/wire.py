@@ -126,11 +126,14 @@ class Backend:
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.listener.settimeout(30)
+        self.connections = []
         self.port = self.listener.getsockname()[1]
         self.token, self.container, self.session = "t" * 64, os.urandom(32).hex(), os.urandom(8).hex()
 
     def accept(self):
-        return Connection(self.listener.accept()[0], self.token)
+        sock = self.listener.accept()[0]
+        self.connections.append(sock)
+        return Connection(sock, self.token)
 
     def greet(self, offset=0, received=None, **extra):
         """A connection after HELLO and WELCOME; (connection, what HELLO said)."""
