@@ -78,8 +78,9 @@ static int fail_taken(const struct skl_container *c, const char *ip, unsigned ho
                       struct skl_error *err)
 {
     struct skl_error cause = *err;
-    const char *endpoint =
-        c->n_endpoints > 0 && c->endpoints[0].endpoint_id ? c->endpoints[0].endpoint_id : c->id;
+    const char *endpoint = c->n_endpoints > 0 && !skl_str_empty(c->endpoints[0].endpoint_id)
+                               ? c->endpoints[0].endpoint_id
+                               : c->id;
     const char *shown = ip[0] ? ip : "0.0.0.0";
 
     if (cause.sys == EADDRINUSE)
