@@ -7,8 +7,9 @@
 #include "base/encode.h"
 #include "base/limits.h"
 
-#define MAX_BODY  (8 * SKL_MIB)
-#define N_THREADS "320" /* a kept-alive connection holds one; the backend keeps up to 256 */
+#define MAX_BODY (64 * SKL_MIB)
+#define N_THREADS                                                                                  \
+    "640" /* a kept-alive connection holds one (the backend keeps up to 256), an invocation too */
 
 struct sim_server {
     struct mg_context *ctx;
@@ -22,9 +23,9 @@ const char *sim_header(const struct sim_request *r, const char *name)
     return mg_get_header(r->conn, name);
 }
 
-char *sim_query(const struct sim_request *r, const char *name)
+static char *encoded_value(struct skl_str rest, const char *name)
 {
-    struct skl_str key, value, rest = skl_str(r->query);
+    struct skl_str key, value;
     struct skl_buf b;
 
     while (skl_query_next(&rest, &key, &value)) {
@@ -39,6 +40,34 @@ char *sim_query(const struct sim_request *r, const char *name)
         return skl_buf_detach(&b);
     }
     return NULL;
+}
+
+char *sim_query(const struct sim_request *r, const char *name)
+{
+    return encoded_value(skl_str(r->query), name);
+}
+
+char *sim_form(const struct sim_request *r, const char *name)
+{
+    return encoded_value(r->body, name);
+}
+
+void sim_headers(const struct sim_request *r, sim_header_cb *cb, void *arg)
+{
+    const struct mg_request_info *info = mg_get_request_info(r->conn);
+
+    for (int i = 0; i < info->num_headers; i++)
+        cb(arg, info->http_headers[i].name, info->http_headers[i].value);
+}
+
+bool sim_send(const struct sim_request *r, const void *p, size_t n)
+{
+    return n == 0 || mg_write(r->conn, p, n) == (int)n;
+}
+
+void sim_close(const struct sim_request *r)
+{
+    mg_disable_connection_keep_alive(r->conn);
 }
 
 void sim_text(struct sim_answer *a, int status, const char *json_text)
@@ -56,17 +85,21 @@ void sim_json(struct sim_answer *a, int status, const cJSON *json)
     cJSON_free(text);
 }
 
-static void read_body(struct mg_connection *conn, struct skl_buf *b)
+/* false: it is too large; what follows is not read. */
+static bool read_body(struct mg_connection *conn, struct skl_buf *b)
 {
     int n;
 
     do {
         char *p = skl_buf_reserve(b, 16 * SKL_KIB);
 
-        n = p ? mg_read(conn, p, 16 * SKL_KIB) : 0;
+        if (!p)
+            return false;
+        n = mg_read(conn, p, 16 * SKL_KIB);
         if (n > 0)
             skl_buf_commit(b, (size_t)n);
     } while (n > 0);
+    return true;
 }
 
 static void write_answer(struct mg_connection *conn, const struct sim_answer *a, bool head)
@@ -77,7 +110,8 @@ static void write_answer(struct mg_connection *conn, const struct sim_answer *a,
     skl_buf_addf(&out, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n", a->status,
                  mg_get_response_code_text(conn, a->status), a->body.n);
     if (a->body.n > 0)
-        skl_buf_adds(&out, "Content-Type: application/json; charset=utf-8\r\n");
+        skl_buf_addf(&out, "Content-Type: %s\r\n",
+                     a->type ? a->type : "application/json; charset=utf-8");
     skl_buf_addstr(&out, skl_buf_str(&a->headers));
     skl_buf_adds(&out, "\r\n");
     if (!head)
@@ -95,6 +129,7 @@ static int handle(struct mg_connection *conn, void *arg)
     struct sim_request r = {
         .method = info->request_method,
         .path = info->local_uri,
+        .raw_path = info->request_uri,
         .query = info->query_string ? info->query_string : "",
         .conn = conn,
     };
@@ -103,12 +138,17 @@ static int handle(struct mg_connection *conn, void *arg)
     skl_buf_init(&a.headers, 64 * SKL_KIB);
     skl_buf_init(&a.body, SKL_MAX_CLOUD_BODY);
     snprintf(r.base, sizeof(r.base), "http://%.200s", host ? host : "localhost");
-    read_body(conn, &body);
-    r.body = skl_buf_str(&body);
-    s->cb(s->arg, &r, &a);
+    if (read_body(conn, &body)) {
+        r.body = skl_buf_str(&body);
+        s->cb(s->arg, &r, &a);
+    } else {
+        a.status = 413;
+        a.drop = false;
+        mg_disable_connection_keep_alive(conn);
+    }
     if (a.drop)
         mg_disable_connection_keep_alive(conn);
-    else
+    else if (!a.sent)
         write_answer(conn, &a, strcmp(r.method, "HEAD") == 0);
     skl_buf_fini(&a.headers);
     skl_buf_fini(&a.body);

@@ -1,7 +1,7 @@
 /* sim_http - the HTTP side of a simulator: CivetWeb with requests and answers as plain structs.
  *
  * Thread  the handler runs on CivetWeb's threads, many at a time
- * Limits  bodies <= 8 MiB
+ * Limits  bodies <= 64 MiB, more is answered with 413
  */
 #ifndef SKL_SIM_HTTP_H
 #define SKL_SIM_HTTP_H
@@ -13,6 +13,7 @@
 
 struct sim_request {
     const char *method, *path; /* decoded */
+    const char *raw_path;      /* as sent */
     const char *query;         /* raw, "" if none */
     struct skl_str body;
     char base[256]; /* "http://host:port" as the client wrote it */
@@ -25,10 +26,20 @@ struct sim_answer {
     int status;
     struct skl_buf headers; /* "Name: value\r\n"... */
     struct skl_buf body;
-    bool drop; /* close the connection without a word */
+    const char *type; /* of the body; NULL: JSON */
+    bool drop;        /* close the connection without a word */
+    bool sent;        /* the handler has answered by sim_send() */
 };
 void sim_json(struct sim_answer *a, int status, const cJSON *json);
 void sim_text(struct sim_answer *a, int status, const char *json_text);
+/* For answers that begin before they end: bytes of the answer, head included, as they are. false: the client is gone.
+ * `sent` is set by the caller; sim_close() when the answer has no other end. */
+bool sim_send(const struct sim_request *r, const void *p, size_t n);
+void sim_close(const struct sim_request *r);
+typedef void sim_header_cb(void *arg, const char *name, const char *value);
+void sim_headers(const struct sim_request *r, sim_header_cb *cb, void *arg);
+char *sim_form(const struct sim_request *r,
+               const char *name); /* of the body; owned, NULL if absent */
 
 typedef void sim_handler_cb(void *arg, const struct sim_request *r, struct sim_answer *a);
 struct sim_server;
