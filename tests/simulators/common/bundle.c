@@ -32,6 +32,12 @@ char *sim_volume_dir(const struct sim_runtime *rt, const struct sim_workload_spe
     return skl_buf_detach(&t);
 }
 
+char *sim_mount_dir(const struct sim_runtime *rt, const struct sim_workload_spec *spec,
+                    const struct sim_mount *m)
+{
+    return m->source ? skl_strdup(m->source) : sim_volume_dir(rt, spec, m->volume);
+}
+
 static int mount_overlay(struct sim_bundle *b, const char *lower, struct skl_error *err)
 {
     char *upper SKL_AUTO_STR = path_of(b->dir, "upper");
@@ -87,9 +93,11 @@ static void add_mounts(struct skl_json *j, struct sim_runtime *rt,
     add_mount(j, "/etc/hosts", "bind", hosts, OPTIONS("bind", "rw"));
     add_mount(j, "/etc/resolv.conf", "bind", resolv, OPTIONS("bind", "rw"));
     for (size_t i = 0; i < c->n_mounts; i++) {
-        char *from SKL_AUTO_STR = sim_volume_dir(rt, spec, c->mounts[i].volume);
+        const struct sim_mount *m = &c->mounts[i];
+        char *from SKL_AUTO_STR = sim_mount_dir(rt, spec, m);
 
-        add_mount(j, c->mounts[i].path, "bind", from, OPTIONS("rbind", "rw"));
+        add_mount(j, m->path, "bind", from,
+                  OPTIONS("rbind", m->read_only ? "ro" : "rw", m->no_exec ? "noexec" : "exec"));
     }
     skl_json_end_array(j);
 }
@@ -163,6 +171,8 @@ static void add_process(struct skl_json *j, const struct sim_container *c, const
     skl_json_end_object(j);
     add_argv(j, c, argv);
     add_env(j, c, env);
+    if (c->cwd)
+        cwd = c->cwd;
     skl_json_str(j, "cwd", skl_str_empty(cwd) ? "/" : cwd);
     add_capabilities(j);
     skl_json_bool(j, "noNewPrivileges", false);

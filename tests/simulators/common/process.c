@@ -58,7 +58,6 @@ int sim_process_spawn(struct sim_process *p, struct skl_error *err)
     return 0;
 }
 
-
 int sim_tool_run(char *const *argv, struct skl_error *err)
 {
     struct sim_process p = {.argv = skl_strv_dup(argv), .env = environ, .no_output = true};

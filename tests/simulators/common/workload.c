@@ -101,14 +101,16 @@ const char *sim_runtime_kind(const struct sim_runtime *rt)
     return rt->runc ? "runc" : "process";
 }
 
-static void container_fini(struct sim_container *c)
+void sim_container_fini(struct sim_container *c)
 {
     for (size_t i = 0; i < c->n_mounts; i++) {
         free(c->mounts[i].volume);
         free(c->mounts[i].path);
+        free(c->mounts[i].source);
     }
     free(c->name);
     free(c->image);
+    free(c->cwd);
     skl_strv_free(c->command);
     skl_strv_free(c->args);
     skl_strv_free(c->env);
@@ -117,9 +119,9 @@ static void container_fini(struct sim_container *c)
 void sim_workload_spec_fini(struct sim_workload_spec *s)
 {
     for (size_t i = 0; i < s->n_init; i++)
-        container_fini(&s->init[i]);
+        sim_container_fini(&s->init[i]);
     free(s->init);
-    container_fini(&s->main);
+    sim_container_fini(&s->main);
     skl_strv_free(s->volumes);
     free(s->name);
     free(s->address);
@@ -235,7 +237,7 @@ static char *substitute(const struct sim_workload *w, const struct sim_container
 
         if (strncmp(text, c->mounts[i].path, n) != 0 || (text[n] != '/' && text[n] != '\0'))
             continue;
-        dir = sim_volume_dir(w->rt, &w->spec, c->mounts[i].volume);
+        dir = sim_mount_dir(w->rt, &w->spec, &c->mounts[i]);
         skl_buf_init(&b, 64 * SKL_KIB);
         skl_buf_addf(&b, "%s%s", dir, text + n);
         free(dir);
@@ -269,12 +271,11 @@ static int spawn_process(struct running *r, struct skl_error *err)
                   "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     for (char **p = c->env; p && *p; p++)
         skl_strv_push(&r->process.env, *p);
-    r->process.cwd = r->w->dir;
+    r->process.cwd = c->cwd ? c->cwd : r->w->dir;
     return sim_process_spawn(&r->process, err);
 }
 
 /* -- runc */
-
 
 static int spawn_runc(struct running *r, struct skl_error *err)
 {

@@ -16,11 +16,14 @@
 
 struct sim_mount {
     char *volume, *path;
+    char *source; /* a folder or file of this machine in the place of an EmptyDir */
+    bool read_only, no_exec;
 };
 
 struct sim_container {
     char *name, *image;
     char **command, **args, **env; /* expanded; command NULL: the image's own */
+    char *cwd;                     /* NULL: the image's own */
     struct sim_mount mounts[SIM_MAX_MOUNTS];
     size_t n_mounts;
 };
@@ -35,6 +38,7 @@ struct sim_workload_spec {
     int64_t timeout_ms;
 };
 void sim_workload_spec_fini(struct sim_workload_spec *s);
+void sim_container_fini(struct sim_container *c);
 
 struct sim_runtime_config {
     const char *dir, *agent_path, *mirror;
@@ -82,6 +86,8 @@ int sim_bundle_make(struct sim_runtime *rt, const struct sim_workload_spec *spec
 void sim_bundle_remove(struct sim_bundle *b);
 char *sim_volume_dir(const struct sim_runtime *rt, const struct sim_workload_spec *spec,
                      const char *volume);
+char *sim_mount_dir(const struct sim_runtime *rt, const struct sim_workload_spec *spec,
+                    const struct sim_mount *m);
 
 /* images.c: an image unpacked once; path of its root file system and of its config (JSON text), borrowed */
 struct sim_image {
