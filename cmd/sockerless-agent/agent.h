@@ -1,7 +1,8 @@
 /* agent - process 1 of a workload: what its files share. docs/agent-protocol.md is the contract.
  *
  * Shape   one loop thread; the connection (connection.c), the main process (run.c), one task per stream of the
- *         backend (exec.c, archive_*.c, questions.c)
+ *         backend (exec.c, archive_*.c, stats.c...),
+ *         a function's invocation (invocation.c)
  */
 #ifndef SKL_AGENT_AGENT_H
 #define SKL_AGENT_AGENT_H
@@ -22,6 +23,9 @@ struct skl_agent_options {
     char **environ; /* without SOCKERLESS_* */
     unsigned warm_seconds;
     unsigned start_timeout_s;
+    unsigned http_port;   /* 0: not a function */
+    unsigned http_hold_s; /* how long an invocation's answer is held; 0: as long as the workload */
+    bool http_stay; /* the platform would start us again: after the end we stay and answer probes */
 };
 
 /* -- processes: process.c */
@@ -111,6 +115,12 @@ struct agent {
     int64_t last_up_ms;
     bool shutting_down; /* no further start will come */
     bool dismissed; /* the backend wants nothing more of us, not even what it has not confirmed */
+    bool platform_ends; /* its signal came */
+    bool leaving;       /* the session is over for good; the process ends or answers probes only */
+
+    struct skl_list held; /* invocations whose answer waits: invocation.c */
+    unsigned n_held;
+    unsigned invoked_run; /* 0: not yet */
 };
 
 /* connection.c */
@@ -118,8 +128,14 @@ int agent_open_link(struct agent *a, struct skl_error *err);
 void agent_connect(struct agent *a);
 int agent_listen(struct agent *a, struct skl_error *err);
 void agent_send_output(struct agent *a);
-/* Writes the close frame and ends the process a moment later. */
-void agent_leave(struct agent *a, int code) SKL_NORETURN;
+/* Writes the close frame; the process ends a moment later, unless it is a function's that has to stay. */
+void agent_leave(struct agent *a, int code);
+
+/* invocation.c: the HTTP server of a function. */
+int agent_serve(struct agent *a, struct skl_error *err);
+void agent_invocation_over(struct agent *a); /* held invocations get their answer */
+/* main.c: from here on START has to come in time. */
+void agent_await_start(struct agent *a);
 
 /* run.c */
 void agent_start(struct agent *a, struct skl_str payload);

@@ -94,7 +94,7 @@ void agent_send_output(struct agent *a)
     uint64_t offset;
     bool is_stderr;
 
-    while (skl_link_is_up(a->link) && !skl_link_congested(a->link) &&
+    while (!a->leaving && skl_link_is_up(a->link) && !skl_link_congested(a->link) &&
            agent_output_next(a->output, &is_stderr, &offset, &data)) {
         uint8_t head[8];
 
@@ -213,6 +213,10 @@ static void dialled(void *arg, struct skl_ws *own_ws, int http_status, const str
 {
     struct agent *a = arg;
 
+    if (a->leaving) {
+        skl_ws_close(own_ws, 1000); /* NULL is fine */
+        return;
+    }
     if (err) {
         skl_info("agent", "the backend cannot be reached", "why", err->msg, NULL);
         if (http_status == 401 && a->any_run) {
@@ -234,6 +238,8 @@ static void dial(void *arg)
     struct agent *a = arg;
     SKL_AUTO_BUF struct skl_buf headers = {0};
 
+    if (a->leaving)
+        return;
     skl_buf_init(&headers, 4 * SKL_KIB);
     skl_buf_addf(&headers, "Authorization: Bearer %s\r\nX-Sockerless-Container: %s\r\n",
                  a->options->token, a->options->container_id);
@@ -324,10 +330,17 @@ void agent_leave(struct agent *a, int code)
 {
     static int exit_code;
 
-    /* The close frame says that this life of the agent is over for good. */
+    if (!a->leaving) {
+        a->leaving = true;
+        skl_timer_cancel(&a->life);
+        agent_invocation_over(a);
+        agent_tasks_close(a);
+        /* The close frame says that this life of the agent is over for good. */
+        skl_link_close(a->link);
+        a->link = NULL;
+    }
+    if (a->options->http_stay && !a->platform_ends && (a->any_run || a->dismissed))
+        return;
     exit_code = code;
-    skl_link_close(a->link);
     skl_timer_start(a->loop, LEAVE_MS, left, &exit_code);
-    for (;;)
-        uv_run(a->loop, UV_RUN_ONCE);
 }

@@ -19,10 +19,14 @@
 
 static const char usage[] =
     "Usage: sockerless-agent [--callback URL | --addr ADDR] -- COMMAND [ARGUMENT]...\n"
+    "       sockerless-agent --http-port PORT [--http-hold SECONDS] [--http-stay] -- COMMAND...\n"
     "       sockerless-agent --install DIR\n"
     "\n"
     "  --callback URL  dial the backend there (SOCKERLESS_AGENT_CALLBACK_URL)\n"
     "  --addr ADDR     be dialled there, :9111 for instance\n"
+    "  --http-port N   be invoked there first, by POST, and then dial the backend: a function\n"
+    "  --http-hold S   answer the invocation after S seconds; 0: when the workload ends\n"
+    "  --http-stay     after the end go on answering probes until the platform says to stop\n"
     "  --install DIR   copy this program to DIR/sockerless-agent and exit\n"
     "\n"
     "SOCKERLESS_CONTAINER_ID and SOCKERLESS_AGENT_TOKEN say whose agent this is.\n";
@@ -70,6 +74,31 @@ static void read_environment(struct skl_agent_options *o)
             o->environ[n++] = skl_strdup(environ[i]);
 }
 
+static bool read_number(const char *text, uint64_t max, unsigned *ret)
+{
+    uint64_t v;
+
+    if (!skl_str_u64(skl_str(text), &v) || v > max)
+        return false;
+    *ret = (unsigned)v;
+    return true;
+}
+
+static bool read_option(struct skl_agent_options *o, const char *name, char *value)
+{
+    if (strcmp(name, "--callback") == 0)
+        o->callback_url = value;
+    else if (strcmp(name, "--addr") == 0)
+        o->addr = listen_address(value);
+    else if (strcmp(name, "--http-port") == 0)
+        return read_number(value, 65535, &o->http_port) && o->http_port > 0;
+    else if (strcmp(name, "--http-hold") == 0)
+        return read_number(value, 86400, &o->http_hold_s);
+    else
+        return strcmp(name, "--install") == 0;
+    return true;
+}
+
 /* -1: go on; else the exit code. */
 static int read_arguments(struct skl_agent_options *o, char **argv)
 {
@@ -90,18 +119,17 @@ static int read_arguments(struct skl_agent_options *o, char **argv)
             fputs(usage, stdout);
             return 0;
         }
-        if (!argv[1] || (strcmp(*argv, "--callback") != 0 && strcmp(*argv, "--addr") != 0 &&
-                         strcmp(*argv, "--install") != 0)) {
+        if (strcmp(*argv, "--http-stay") == 0) {
+            o->http_stay = true;
+            continue;
+        }
+        if (!argv[1] || !read_option(o, argv[0], argv[1])) {
             fputs(usage, stderr);
             return 2;
         }
+        if (strcmp(*argv, "--install") == 0)
+            return agent_install(argv[1], &err) < 0 ? fail(err.msg) : 0;
         argv++;
-        if (strcmp(argv[-1], "--install") == 0)
-            return agent_install(*argv, &err) < 0 ? fail(err.msg) : 0;
-        if (strcmp(argv[-1], "--callback") == 0)
-            o->callback_url = *argv;
-        else
-            o->addr = listen_address(*argv);
     }
     return -1;
 }
@@ -120,10 +148,19 @@ static void on_child(uv_signal_t *h, int signo)
     agent_reap();
 }
 
+void agent_await_start(struct agent *a)
+{
+    a->life =
+        skl_timer_start(a->loop, (int64_t)a->options->start_timeout_s * 1000, never_started, a);
+}
+
 /* The platform ends the workload: the command is told, and we end when it did. */
 static void on_platform_signal(uv_signal_t *h, int signo)
 {
-    agent_shutdown(h->data, signo, false);
+    struct agent *a = h->data;
+
+    a->platform_ends = true;
+    agent_shutdown(a, signo, false);
 }
 
 static void watch(struct agent *a, uv_signal_t *h, uv_signal_cb cb, int signo)
@@ -157,6 +194,7 @@ static int run(const struct skl_agent_options *o)
     skl_random_hex(a.instance, 32);
     a.began_ns = file_clock_ns();
     skl_list_init(&a.tasks);
+    skl_list_init(&a.held);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1); /* orphans come to us, also when we are not process 1 */
     signal(SIGPIPE, SIG_IGN);
     watch(&a, &child, on_child, SIGCHLD);
@@ -167,11 +205,13 @@ static int run(const struct skl_agent_options *o)
     a.last_up_ms = (int64_t)uv_now(&loop);
     if (agent_open_link(&a, &err) < 0)
         return fail(err.msg);
-    if (o->callback_url)
-        agent_connect(&a);
-    else if (agent_listen(&a, &err) < 0)
+    if ((o->http_port ? agent_serve(&a, &err) : o->callback_url ? 0 : agent_listen(&a, &err)) < 0)
         return fail(err.msg);
-    a.life = skl_timer_start(&loop, (int64_t)o->start_timeout_s * 1000, never_started, &a);
+    if (!o->http_port) {
+        if (o->callback_url)
+            agent_connect(&a);
+        agent_await_start(&a);
+    }
     uv_run(&loop, UV_RUN_DEFAULT);
     return 0;
 }
@@ -189,7 +229,7 @@ int main(int argc, char **argv)
         return code;
     if (o.addr)
         o.callback_url = NULL;
-    if (!o.callback_url && !o.addr) {
+    if ((!o.callback_url && !o.addr) || (o.http_port && !o.callback_url)) {
         fputs(usage, stderr);
         return 2;
     }

@@ -149,6 +149,8 @@ static void on_end(void *arg, int code, int signo)
     agent_send_output(a);
     if (a->session)
         send_exit(a);
+    if (a->options->http_hold_s > 0)
+        agent_invocation_over(a);
     agent_check_life(a);
 }
 
@@ -257,7 +259,7 @@ void agent_check_life(struct agent *a)
     int64_t since_end_ms = (skl_wall_ns() - a->finished_ns) / SKL_NS_PER_MS;
     bool warm;
 
-    if (a->state == AGENT_RUNNING)
+    if (a->state == AGENT_RUNNING || a->leaving)
         return;
     if (skl_link_is_up(a->link))
         a->last_up_ms = now;
@@ -267,8 +269,10 @@ void agent_check_life(struct agent *a)
     warm = a->any_run && !a->shutting_down && since_end_ms < (int64_t)a->warm_seconds * 1000;
     if ((a->any_run || a->shutting_down) && !warm &&
         (is_delivered(a) ||
-         now - a->last_up_ms > (a->shutting_down ? STOPPED_KEEP_MS : KEEP_RESULT_MS)))
+         now - a->last_up_ms > (a->shutting_down ? STOPPED_KEEP_MS : KEEP_RESULT_MS))) {
         agent_leave(a, a->any_run ? a->exit_code : SKL_AGENT_EXIT_NO_START);
+        return;
+    }
     if (!a->any_run)
         return; /* the start timeout is armed in main() */
     skl_timer_cancel(&a->life);
@@ -279,7 +283,9 @@ void agent_shutdown(struct agent *a, int signo, bool dismissed)
 {
     a->shutting_down = true;
     a->dismissed |= dismissed;
-    if (a->process)
+    if (a->leaving)
+        agent_leave(a, a->any_run ? a->exit_code : SKL_AGENT_EXIT_NO_START);
+    else if (a->process)
         agent_process_signal(a->process, signo);
     else
         agent_check_life(a);

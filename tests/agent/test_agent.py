@@ -1,10 +1,15 @@
 """The agent alone, in a process namespace of its own: its end of the protocol, as process 1 of a workload."""
+import http.client
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import unittest
 
 BUILD = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 and os.path.isdir(sys.argv[1]) else "build"
@@ -31,15 +36,41 @@ class Agent(unittest.TestCase):
             connection.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
-    def run_agent(self, *prefix, **env):
+    def run_agent(self, *prefix, options=(), **env):
         b = self.backend
         p = subprocess.Popen(["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", *prefix, AGENT, "--callback",
-                              f"http://127.0.0.1:{b.port}/agent/v1", "--", "true"],
+                              f"http://127.0.0.1:{b.port}/agent/v1", *options, "--", "true"],
                              env={"PATH": os.environ["PATH"], "SOCKERLESS_CONTAINER_ID": b.container,
                                   "SOCKERLESS_AGENT_TOKEN": b.token, "SOCKERLESS_WARM_SECONDS": "0", **env},
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.processes.append(p)
         return p
+
+    def run_function(self, *options, **env):
+        """An agent as a function's container has it; (process, request)."""
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        p = self.run_agent("env", "SOCKERLESS_AGENT_BIND=127.0.0.1", options=("--http-port", str(port), *options), **env)
+
+        def request(method="GET", token=None, run=None):
+            c = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            headers = {"X-Sockerless-Run": str(run)} if run else {}
+            if token:
+                headers["Authorization"] = "Bearer " + token
+            c.request(method, "/api/function" if method == "POST" else "/", b"" if method == "POST" else None, headers)
+            answer = c.getresponse()
+            answer.text = answer.read()
+            c.close()
+            return answer
+
+        for _ in range(500):
+            try:
+                self.assertTrue(request().headers["X-Sockerless-Agent"])
+                return p, request
+            except ConnectionRefusedError:
+                time.sleep(0.02)
+        raise AssertionError("the agent does not listen")
 
     def ran(self, c, argv, run=1, **more):
         """Starts a command; (frames up to its EXIT, what EXIT said)."""
@@ -60,6 +91,61 @@ class Agent(unittest.TestCase):
             c.until("HELLO")
         self.assertEqual(closed.exception.args[0], 1000)
         self.assertEqual(p.wait(30), 42)
+
+    def test_a_function_is_begun_by_the_authenticated_post_alone(self):
+        p, request = self.run_function("--http-hold", "30", "--http-stay", SOCKERLESS_WARM_SECONDS="0")
+        token = self.backend.token
+        self.assertEqual(request("POST", "f" * 64, 1).status, 401)
+        self.assertEqual(request("POST", token).status, 400)  # which run?
+        self.assertIsNone(request().headers["X-Sockerless-State"])  # strangers learn nothing
+        self.assertEqual(request(token=token).headers["X-Sockerless-State"], "waiting")
+        self.assertEqual(self.backend.connections, [])
+        answers = []
+        posts = [threading.Thread(target=lambda: answers.append(request("POST", token, 1))) for _ in range(3)]
+        for t in posts:
+            t.start()
+        c, _ = self.backend.greet()
+        frames, end = self.ran(c, ["sh", "-c", "echo once; exit 7"])
+        self.assertEqual(output(frames), b"once\n")
+        c.send("CREDIT", 1, records(("CONSUMED", end["OFFSET"]), ("RECEIVED", c.received)))
+        for t in posts:
+            t.join(30)
+        self.assertEqual([(a.status, json.loads(a.text)) for a in answers],
+                         [(200, {"run": 1, "state": "ended", "exitCode": 7})] * 3)
+        with self.assertRaises(Closed):
+            c.until("HELLO")
+        # The platform would start an ended process again: this one stays, and tells its code to who asks.
+        ended = request(token=token)
+        self.assertEqual((ended.headers["X-Sockerless-State"], ended.headers["X-Sockerless-Exit-Code"]), ("ended", "7"))
+        self.assertEqual(request("POST", token, 2).status, 409)
+        self.assertIsNone(p.poll())
+        children = subprocess.check_output(["pgrep", "-P", str(p.pid)], text=True).split()
+        os.kill(int(children[0]), signal.SIGTERM)
+        self.assertEqual(p.wait(30), 7)
+
+    def test_a_long_function_answers_early_or_keeps_the_request_open(self):
+        _, request = self.run_function("--http-hold", "1")
+        early = []
+        t = threading.Thread(target=lambda: early.append(request("POST", self.backend.token, 3)))
+        t.start()
+        c, _ = self.backend.greet()
+        c.send("START", 1, start(["sleep", "100"], 3))
+        c.until("STARTED")
+        t.join(30)
+        self.assertEqual((early[0].status, json.loads(early[0].text)), (202, {"run": 3, "state": "running"}))
+        c.close()
+
+    def test_an_open_request_ends_with_the_workload(self):
+        p, request = self.run_function(SOCKERLESS_WARM_SECONDS="0")
+        held = []
+        t = threading.Thread(target=lambda: held.append(request("POST", self.backend.token, 1).text))
+        t.start()
+        c, _ = self.backend.greet()
+        _, end = self.ran(c, ["sh", "-c", "exit 5"])
+        c.send("CREDIT", 1, records(("CONSUMED", end["OFFSET"]), ("RECEIVED", c.received)))
+        t.join(30)
+        self.assertEqual(json.loads(held[0]), {"run": 1, "state": "ended", "exitCode": 5})
+        self.assertEqual(p.wait(30), 5)
 
     def test_what_cannot_run_says_why(self):
         self.run_agent(SOCKERLESS_WARM_SECONDS="60")
