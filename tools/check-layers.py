@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Fails when a file includes a layer it must not know, or reads the environment where it must not.
 
-Layers: base <- net <- agent, spool, store <- driver <- docker <- daemon, backends <- cmd; cloud on base, registry on cloud, build on base, docker on build.
+Layers: base <- net <- agent, spool, store <- driver <- docker <- daemon, backends <- cmd; cloud on base, registry on cloud, build on base, function on net; docker on build and function.
 """
 import os
 import re
@@ -19,14 +19,15 @@ MAY = {
     "cloud": {"base"},
     "registry": {"base", "cloud"},
     "build": {"base"},
-    "docker": {"base", "net", "agent", "spool", "store", "driver", "registry", "cloud", "build"},
+    "function": {"base", "net"},
+    "docker": {"base", "net", "agent", "spool", "store", "driver", "registry", "cloud", "build", "function"},
     "daemon": {"base", "net", "agent", "driver", "docker"},
-    "backends": {"base", "cloud", "docker", "spool", "store"},
-    "cmd": {"base", "daemon", "aca"},
+    "backends": {"base", "cloud", "docker", "function", "spool", "store"},
+    "cmd": {"base", "daemon", "aca", "azure-functions"},
     "sockerless-agent": {"base", "net", "agent"},
 }
 # cJSON is for those who read the JSON of clients and clouds.
-MAY_CJSON = {"base", "build", "docker", "cloud", "registry", "store", "backends"}
+MAY_CJSON = {"base", "build", "docker", "function", "cloud", "registry", "store", "backends"}
 MAY_GETENV = re.compile(r"^(cmd/|libsockerless/daemon/|backends/[^/]+/config\.c)")
 
 

@@ -106,3 +106,11 @@ void skl_strv_push(char ***v, const char *s)
     (*v)[n] = skl_strdup(s);
     (*v)[n + 1] = NULL;
 }
+
+void skl_secret_free(char *s)
+{
+    if (!s)
+        return;
+    explicit_bzero(s, strlen(s));
+    free(s);
+}

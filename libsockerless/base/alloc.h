@@ -28,6 +28,13 @@ static inline void skl_auto_str(char **p)
     free(*p);
 }
 
+void skl_secret_free(char *s); /* wipes, then frees; NULL is fine */
+#define SKL_AUTO_SECRET __attribute__((cleanup(skl_auto_secret)))
+static inline void skl_auto_secret(char **p)
+{
+    skl_secret_free(*p);
+}
+
 /* NULL-terminated string vectors (argv, environ). */
 char **skl_strv_dup(char *const *v);             /* NULL gives NULL */
 void skl_strv_free(char **v);                    /* NULL is fine */

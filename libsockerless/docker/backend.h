@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "function/invocation.h"
 #include "spool/spool.h"
 #include "store/container.h"
 #include "store/image.h"
@@ -89,13 +90,18 @@ struct skl_backend {
      * behind in the cloud. Mandatory. */
     int (*container_start)(void *ctx, struct skl_call *call, struct skl_outcome *ret,
                            struct skl_error *err);
+    /* Functions: the request that begins a run after container_start, or holds it. The core sends it on the loop,
+     * and again where that is right. NULL: the cloud runs the workload by itself. */
+    int (*container_invocation)(void *ctx, struct skl_call *call, struct skl_invocation *ret,
+                                struct skl_error *err);
     /* What the platform says about the newest run. Mandatory. */
     int (*container_status)(void *ctx, struct skl_call *call, struct skl_status *ret,
                             struct skl_error *err);
     /* Ends the run on the platform and waits for its end; fine when there is none. Mandatory. */
     int (*container_stop)(void *ctx, struct skl_call *call, struct skl_status *ret,
                           struct skl_error *err);
-    /* The run has ended by itself: whatever still costs money ends now, in the background. NULL: nothing. */
+    /* The run has ended and its workload is of no more use (its agent has left): whatever still costs money ends now.
+     * Fine when there is nothing. NULL: nothing does. */
     int (*container_ended)(void *ctx, struct skl_call *call, struct skl_error *err);
     /* All cloud resources of the container go. Fine when they are gone. Mandatory. */
     int (*container_remove)(void *ctx, struct skl_call *call, struct skl_error *err);
@@ -115,6 +121,11 @@ struct skl_backend {
     int64_t poll_starting_ms, poll_agentless_ms, poll_with_agent_ms;
     int64_t start_timeout_ms;     /* STARTING without progress: documented minimum 60 s */
     int64_t start_timeout_max_ms; /* even while the platform says it is still starting */
+    /* Functions. */
+    int64_t
+        invocation_renew_ms; /* the platform cuts requests and stops what has none: the next one is sent
+                                    that long after the last; 0: one is enough */
+    int64_t lost_agent_ms; /* how long a run goes on for us without a word of its agent */
 };
 
 #endif

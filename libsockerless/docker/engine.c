@@ -66,9 +66,11 @@ int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
         .will_restart = skl_flow_will_restart,
         .on_exited = skl_flow_on_exited,
         .on_agent_lost = skl_flow_on_agent_lost,
+        .on_agent_left = skl_flow_on_agent_left,
         .arg = e,
     });
     e->workers = skl_workers_new(loop, settings->max_workers);
+    e->calls = skl_http_calls_new(loop);
     e->lifecycle = skl_lifecycle_new(e);
     e->health = skl_health_new(e);
     skl_lifecycle_recover(e->lifecycle);
@@ -90,6 +92,7 @@ static void workers_closed(void *arg)
     skl_runtime_close(e->runtime);
     skl_health_free(e->health);
     skl_lifecycle_free(e->lifecycle);
+    skl_http_calls_close(e->calls);
     skl_registry_free(e->registry);
     skl_rest_free(e->rest);
     skl_store_close(e->store);

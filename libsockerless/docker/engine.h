@@ -34,6 +34,7 @@ struct skl_engine {
     struct skl_engine_settings settings;
     int64_t started_ns;
     struct skl_lifecycle *lifecycle;
+    struct skl_http_calls *calls; /* invocations of functions */
     struct skl_health_monitors *health;
     struct skl_list hijacked; /* docker/hijack.h */
     bool closing;

@@ -56,6 +56,8 @@ static void flow_free(struct skl_flow *f)
     skl_timer_cancel(&f->deadline);
     skl_timer_cancel(&f->poll);
     skl_timer_cancel(&f->restart);
+    skl_timer_cancel(&f->recovery);
+    skl_flow_uninvoke(f);
     skl_waiter_cancel(&f->exit_wait);
     skl_ports_close(f->ports);
     skl_list_foreach_safe (it, tmp, &f->jobs) {
@@ -144,7 +146,8 @@ static void begin_next(void *arg)
     static void (*const begin[])(struct skl_flow * f) = {
         [SKL_OP_CREATE] = skl_flow_create, [SKL_OP_START] = skl_flow_start,
         [SKL_OP_STOP] = skl_flow_stop,     [SKL_OP_RESTART] = skl_flow_restart,
-        [SKL_OP_PAUSE] = skl_flow_pause,   [SKL_OP_REMOVE] = skl_flow_remove,
+        [SKL_OP_PAUSE] = skl_flow_pause,   [SKL_OP_RETIRE] = skl_flow_retire,
+        [SKL_OP_REMOVE] = skl_flow_remove,
     };
     struct skl_flow *f = arg;
     struct skl_op *op = skl_flow_current(f);
@@ -233,6 +236,9 @@ static void job_work(void *arg)
     case SKL_JOB_START:
         job->rc = b->container_start(ctx, &job->call, &job->outcome, &job->err);
         break;
+    case SKL_JOB_INVOCATION:
+        job->rc = b->container_invocation(ctx, &job->call, &job->invocation, &job->err);
+        break;
     case SKL_JOB_STATUS:
         job->rc = b->container_status(ctx, &job->call, &job->status, &job->err);
         break;
@@ -266,6 +272,7 @@ static void job_done(void *arg, bool canceled)
                  "error", job->err.msg, NULL);
     }
     skl_outcome_fini(&job->outcome);
+    skl_invocation_fini(&job->invocation);
     skl_snapshot_free(job->snapshot);
     free(job);
 }

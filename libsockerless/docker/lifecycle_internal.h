@@ -15,6 +15,7 @@ enum skl_op_kind {
     SKL_OP_STOP,
     SKL_OP_RESTART,
     SKL_OP_PAUSE,
+    SKL_OP_RETIRE, /* the workload of an ended run is of no more use */
     SKL_OP_REMOVE
 };
 
@@ -34,6 +35,7 @@ struct skl_op {
 enum skl_job_kind {
     SKL_JOB_CREATE,
     SKL_JOB_START,
+    SKL_JOB_INVOCATION,
     SKL_JOB_STATUS,
     SKL_JOB_STOP,
     SKL_JOB_ENDED,
@@ -59,6 +61,7 @@ struct skl_job {
     struct skl_error err;
     struct skl_outcome outcome;
     struct skl_status status;
+    struct skl_invocation invocation;
     struct skl_list in_flow;
 };
 
@@ -84,9 +87,11 @@ struct skl_flow {
     struct skl_timer *restart; /* restart policy: until the next start */
     int64_t restart_delay_ms;
     unsigned remove_tries;
-    bool start_cold; /* the warm workload has other limits than the next run shall have */
-    struct skl_ports *ports;   /* published; NULL: none */
-    struct skl_error *failure; /* of a start whose cloud resources are being removed */
+    bool start_cold;         /* the warm workload has other limits than the next run shall have */
+    struct skl_ports *ports; /* published; NULL: none */
+    struct skl_invoking *invoking; /* lifecycle_invoke.c; NULL: no request is open or due */
+    struct skl_timer *recovery;    /* after a restart of the daemon: for the agent */
+    struct skl_error *failure;     /* of a start whose cloud resources are being removed */
 };
 
 struct skl_lifecycle {
@@ -123,6 +128,23 @@ void skl_flow_pause(struct skl_flow *f);     /* lifecycle_stop.c */
 void skl_flow_remove(struct skl_flow *f);    /* lifecycle_remove.c */
 void skl_flow_unpublish(struct skl_flow *f); /* lifecycle_start.c: its ports are free again */
 
+/* lifecycle_invoke.c: the request that begins a run of a function, its repetitions and its answer. */
+bool skl_flow_is_function(const struct skl_flow *f);
+/* ...and whether this run has an agent: without one nothing reaches the command. */
+bool skl_flow_is_deaf(const struct skl_flow *f);
+void skl_flow_invoke(struct skl_flow *f);
+void skl_flow_uninvoke(struct skl_flow *f); /* the run is over, or its start was given up */
+/* Why the requests of this start failed; "" if they did not. */
+const char *skl_flow_invocation_trouble(const struct skl_flow *f);
+/* A deaf run of a command that does not keep its container alive ends by itself. */
+void skl_flow_end_one_shot(struct skl_flow *f);
+/* The agent is lost: waits for it, for the answer or for the limit. */
+void skl_flow_await_lost_agent(struct skl_flow *f);
+
+void skl_flow_retire(struct skl_flow *f); /* lifecycle_retire.c */
+/* Pushes it where the backend has something to end. */
+void skl_flow_retire_later(struct skl_flow *f);
+
 /* lifecycle_watch.c: asks the platform again and again, at a pace that fits. */
 void skl_flow_watch(struct skl_flow *f);
 void skl_flow_unwatch(struct skl_flow *f);
@@ -139,5 +161,6 @@ void skl_flow_auto_remove(struct skl_flow *f);
 bool skl_flow_will_restart(void *engine, struct skl_container *c, int exit_code);
 void skl_flow_on_exited(void *engine, struct skl_container *c);
 void skl_flow_on_agent_lost(void *engine, struct skl_container *c);
+void skl_flow_on_agent_left(void *engine, struct skl_container *c);
 
 #endif

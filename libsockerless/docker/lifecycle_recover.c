@@ -6,11 +6,19 @@
 #include "docker/lifecycle_internal.h"
 #include "docker/ports.h"
 
+static void not_warm(void *arg)
+{
+    struct skl_flow *f = arg;
+
+    f->recovery = NULL;
+    skl_flow_retire_later(f);
+}
+
 static void no_agent_came(void *arg)
 {
     struct skl_flow *f = arg;
 
-    f->deadline = NULL;
+    f->recovery = NULL;
     skl_flow_on_agent_lost(f->l->e, f->c);
 }
 
@@ -20,7 +28,7 @@ static void start_lost(void *arg)
     struct skl_flow *f = arg;
     struct skl_error err;
 
-    f->deadline = NULL;
+    f->recovery = NULL;
     if (f->c->state != SKL_CONTAINER_STARTING)
         return; /* the agent came: it runs, or has ended */
     skl_workload_shutdown(skl_workload_of(f->l->e->runtime, f->c));
@@ -38,6 +46,8 @@ static void start_lost(void *arg)
                 err.msg, NULL);
     if (f->c->spec.auto_remove)
         skl_flow_auto_remove(f);
+    else if (f->l->e->backend->container_create)
+        skl_flow_retire_later(f);
     else
         skl_flow_background(f, SKL_JOB_REMOVE);
 }
@@ -61,13 +71,18 @@ static void recover(struct skl_engine *e, struct skl_container *c)
     case SKL_CONTAINER_PAUSED:
         if (e->backend->has_agent(e->backend_ctx, &c->spec, NULL)) {
             skl_workload_resume(w);
-            f->deadline = skl_timer_start(e->loop, e->settings.agent_grace_ms, no_agent_came, f);
+            f->recovery = skl_timer_start(e->loop, e->settings.agent_grace_ms, no_agent_came, f);
         }
+        /* The requests ended with the last daemon. */
+        if (e->backend->invocation_renew_ms > 0)
+            skl_flow_invoke(f);
+        if (skl_flow_is_deaf(f))
+            skl_flow_end_one_shot(f);
         skl_flow_watch(f);
         break;
     case SKL_CONTAINER_STARTING:
         skl_workload_resume(w);
-        f->deadline = skl_timer_start(e->loop, e->settings.agent_grace_ms, start_lost, f);
+        f->recovery = skl_timer_start(e->loop, e->settings.agent_grace_ms, start_lost, f);
         break;
     case SKL_CONTAINER_REMOVING:
     case SKL_CONTAINER_DEAD:
@@ -84,6 +99,8 @@ static void recover(struct skl_engine *e, struct skl_container *c)
             skl_flow_push(f, SKL_OP_START, NULL, NULL)->internal = true;
         } else {
             skl_workload_resume(w); /* it may still be warm */
+            if (e->backend->container_ended)
+                f->recovery = skl_timer_start(e->loop, e->settings.agent_grace_ms, not_warm, f);
         }
         break;
     case SKL_CONTAINER_CREATED:

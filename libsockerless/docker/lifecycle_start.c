@@ -18,6 +18,12 @@ static void create_undone(struct skl_flow *f, struct skl_job *job)
     struct skl_container *c = f->c;
     struct skl_error err;
 
+    if (job->rc < 0) {
+        /* Something may be left in the cloud: the record stays until it is gone. */
+        skl_flow_auto_remove(f);
+        skl_flow_finish(f, NULL);
+        return;
+    }
     skl_workload_forget(e->runtime, c);
     skl_flow_drop(f);
     if (skl_container_removed(e->store, c, &err) < 0)
@@ -137,6 +143,7 @@ static void start_failed(struct skl_flow *f, int code, const struct skl_error *w
     skl_timer_cancel(&f->deadline);
     skl_workload_cancel_begin(w);
     skl_workload_shutdown(w);
+    skl_flow_uninvoke(f);
     skl_flow_unpublish(f);
     again = f->c->state == SKL_CONTAINER_STARTING && is_put_off(f, code, &copy);
     if (f->c->state == SKL_CONTAINER_STARTING &&
@@ -146,6 +153,9 @@ static void start_failed(struct skl_flow *f, int code, const struct skl_error *w
                 err.msg, NULL);
     if (f->c->spec.auto_remove && !again) {
         skl_flow_auto_remove(f);
+    } else if (made && e->backend->container_create) {
+        /* What create made stays for the next start; it need not run until then. */
+        skl_flow_retire_later(f);
     } else if (made) {
         f->failure = skl_memdup(&copy, sizeof(copy));
         skl_flow_job(f, SKL_JOB_REMOVE, cleaned_up);
@@ -203,13 +213,16 @@ static void begun(void *arg, int code, const struct skl_error *err)
 static void never_came(void *arg)
 {
     struct skl_flow *f = arg;
+    const char *trouble;
     struct skl_error err;
 
     f->deadline = NULL;
+    trouble = skl_flow_invocation_trouble(f);
     skl_fail(&err, SKL_E_TIMEOUT,
              "the workload was started, but its agent did not reach this daemon in time: check "
-             "that workloads can reach %s",
-             f->c->agent_address ? f->c->agent_address : "SOCKERLESS_CALLBACK_URL");
+             "that workloads can reach %s%s%s",
+             f->c->agent_address ? f->c->agent_address : "SOCKERLESS_CALLBACK_URL",
+             *trouble ? "; " : "", trouble);
     start_failed(f, 128, &err, true);
 }
 
@@ -275,6 +288,31 @@ void skl_flow_start_status(struct skl_flow *f, const struct skl_job *job)
     }
 }
 
+/* The cloud has the function ready: the request that begins the run is ours. */
+static void invoke_started(struct skl_flow *f)
+{
+    struct skl_engine *e = f->l->e;
+    struct skl_workload *w = skl_workload_of(e->runtime, f->c);
+    struct skl_error err;
+
+    if (!skl_flow_is_deaf(f)) {
+        f->platform_running_ms = skl_mono_ms();
+        skl_flow_deadline(f, e->backend->start_timeout_ms, never_came);
+        skl_workload_begin(w, begun, f);
+        skl_flow_invoke(f);
+        skl_flow_watch(f);
+        return;
+    }
+    if (skl_workload_begin_agentless(w, &err) < 0) {
+        start_failed(f, 128, &err, true);
+        return;
+    }
+    skl_flow_invoke(f);
+    skl_flow_end_one_shot(f);
+    skl_flow_watch(f);
+    skl_flow_finish(f, NULL);
+}
+
 static void cloud_started(struct skl_flow *f, struct skl_job *job)
 {
     struct skl_engine *e = f->l->e;
@@ -296,6 +334,10 @@ static void cloud_started(struct skl_flow *f, struct skl_job *job)
         return;
     }
     f->platform_running_ms = 0;
+    if (skl_flow_is_function(f)) {
+        invoke_started(f);
+        return;
+    }
     if (!job->outcome.no_agent) {
         if (job->outcome.agent_address)
             skl_workload_dial(w, job->outcome.agent_address, e->backend->start_timeout_max_ms);
@@ -316,7 +358,7 @@ static void start_cold(struct skl_flow *f)
     f->start_cold = false;
     skl_workload_shutdown(w);
     /* An early backend gave its workload the token at create: a new one would lock the agent out. */
-    if ((e->backend->container_create && f->c->token ? (skl_workload_resume(w), 0)
+    if ((e->backend->container_create && f->c->token ? (skl_workload_prepare_again(w), 0)
                                                      : skl_workload_prepare(w, &err)) < 0 ||
         record_plan(f, &err) < 0) {
         start_failed(f, 128, &err, false);

@@ -52,6 +52,7 @@ static void stopped(struct skl_flow *f)
     case SKL_OP_CREATE:
     case SKL_OP_START:
     case SKL_OP_PAUSE:
+    case SKL_OP_RETIRE:
         SKL_ASSERT(false);
     }
 }
@@ -174,9 +175,21 @@ static void stop_run(struct skl_flow *f)
         skl_flow_deadline(f, (int64_t)timeout_s * 1000, send_kill);
 }
 
+/* A function without an agent runs to its end: nothing that we can send reaches the command. Kill and a forced remove
+ * end the function itself. */
+static bool cannot_be_stopped(struct skl_flow *f)
+{
+    return is_live(f->c) && skl_flow_is_deaf(f) && !skl_flow_current(f)->internal;
+}
+
 void skl_flow_stop(struct skl_flow *f)
 {
     struct skl_error err;
+
+    if (cannot_be_stopped(f)) {
+        skl_flow_finish(f, NULL);
+        return;
+    }
 
     if (f->c->state == SKL_CONTAINER_RESTARTING) {
         /* Between two runs: the next one does not begin. */
@@ -205,7 +218,9 @@ void skl_flow_stop(struct skl_flow *f)
 
 void skl_flow_restart(struct skl_flow *f)
 {
-    if (is_live(f->c))
+    if (cannot_be_stopped(f))
+        skl_flow_finish(f, NULL);
+    else if (is_live(f->c))
         stop_run(f);
     else if (f->c->state == SKL_CONTAINER_RESTARTING)
         skl_flow_stop(f);

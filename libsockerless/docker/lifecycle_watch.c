@@ -158,6 +158,7 @@ void skl_flow_on_exited(void *engine, struct skl_container *c)
     struct skl_op *op = skl_flow_current(f);
 
     skl_flow_unwatch(f);
+    skl_flow_uninvoke(f);
     skl_flow_unpublish(f);
     if (e->closing)
         return;
@@ -167,8 +168,16 @@ void skl_flow_on_exited(void *engine, struct skl_container *c)
         return; /* it goes on with the start */
     else if (c->spec.auto_remove)
         skl_flow_auto_remove(f);
-    else if (e->backend->container_ended)
-        skl_flow_background(f, SKL_JOB_ENDED);
+    else
+        skl_flow_retire_later(f); /* unless its agent is still there, for a next start */
+}
+
+void skl_flow_on_agent_left(void *engine, struct skl_container *c)
+{
+    struct skl_engine *e = engine;
+
+    if (!e->closing && !c->spec.auto_remove)
+        skl_flow_retire_later(skl_flow_of(e, c));
 }
 
 void skl_flow_on_agent_lost(void *engine, struct skl_container *c)
@@ -180,4 +189,6 @@ void skl_flow_on_agent_lost(void *engine, struct skl_container *c)
              c->id, NULL);
     skl_timer_cancel(&f->poll);
     ask(f);
+    if (e->backend->lost_agent_ms > 0)
+        skl_flow_await_lost_agent(f);
 }

@@ -143,6 +143,13 @@ int skl_workload_prepare(struct skl_workload *w, struct skl_error *err)
     return 0;
 }
 
+void skl_workload_prepare_again(struct skl_workload *w)
+{
+    w->session = NULL;
+    skl_agents_forget(w->rt->agents, w->c->id);
+    skl_agents_prepare(w->rt->agents, w->c->id, w->c->token, w);
+}
+
 void skl_workload_resume(struct skl_workload *w)
 {
     struct skl_error err;
@@ -487,6 +494,8 @@ static void on_gone(void *owner, struct skl_session *s)
     } else if (w->step == SKL_BEGIN_NONE && is_live(w->c)) {
         skl_timer_cancel(&w->grace);
         w->rt->config.on_agent_lost(w->rt->config.arg, w->c);
+    } else if (w->c->state == SKL_CONTAINER_EXITED || w->c->state == SKL_CONTAINER_CREATED) {
+        w->rt->config.on_agent_left(w->rt->config.arg, w->c);
     }
 }
 

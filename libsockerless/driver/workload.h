@@ -34,6 +34,8 @@ struct skl_runtime_config {
     /* The agent was lost for longer than the grace time while the container ran, or a run was
      * started and the agent said it cannot be: the layer above asks the cloud. */
     void (*on_agent_lost)(void *arg, struct skl_container *c);
+    /* The agent of a run that is over has left for good: the workload cannot be started again. */
+    void (*on_agent_left)(void *arg, struct skl_container *c);
     void *arg;
 };
 
@@ -53,6 +55,8 @@ struct skl_runtime *skl_workload_runtime(const struct skl_workload *w);
 
 /* -- beginning. Tokens are made here (kept in the container). */
 int skl_workload_prepare(struct skl_workload *w, struct skl_error *err);
+/* The same with the token that the workload was made with; an agent of an earlier run is forgotten. */
+void skl_workload_prepare_again(struct skl_workload *w);
 /* After a restart of the daemon: the agent of a run that is recorded may come (or is dialled) again. */
 void skl_workload_resume(struct skl_workload *w);
 void skl_workload_dial(struct skl_workload *w, const char *address, int64_t deadline_ms);

@@ -2,6 +2,7 @@
  * is one printable line, whatever comes in. */
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "base/json_read.h"
 #include "cloud/azure/arm.h"
 #include "cloud/azure/source.h"

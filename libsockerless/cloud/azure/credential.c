@@ -59,14 +59,6 @@ struct skl_azure_credential {
     int source; /* index that gave a token; -1: none yet */
 };
 
-void skl_secret_free(char *s)
-{
-    if (!s)
-        return;
-    explicit_bzero(s, strlen(s));
-    free(s);
-}
-
 static char *copy(const char *s)
 {
     return skl_str_empty(s) ? NULL : skl_strdup(s);

@@ -56,11 +56,4 @@ void skl_azure_credential_invalidate(struct skl_azure_credential *c,
 /* "environment (client secret)", "managed identity"...; "none yet" before the first token. */
 const char *skl_azure_credential_source(struct skl_azure_credential *c);
 
-void skl_secret_free(char *s); /* wipes, then frees; NULL is fine */
-#define SKL_AUTO_SECRET __attribute__((cleanup(skl_auto_secret)))
-static inline void skl_auto_secret(char **p)
-{
-    skl_secret_free(*p);
-}
-
 #endif
