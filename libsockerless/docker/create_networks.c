@@ -3,11 +3,49 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "base/id.h"
+#include "base/ip.h"
 #include "base/json_read.h"
 #include "base/limits.h"
 #include "docker/create_internal.h"
 #include "docker/render.h"
+
+static bool is_mac(const char *text)
+{
+    static const char hex[] = "0123456789abcdefABCDEF";
+    size_t n = strlen(text);
+
+    for (size_t i = 0; i < n; i++)
+        if (i % 3 == 2 ? text[i] != text[2] || (text[i] != ':' && text[i] != '-')
+                       : !strchr(hex, text[i]))
+            return false;
+    return n == 17;
+}
+
+static int check_addresses(const cJSON *settings, struct skl_error *err)
+{
+    const cJSON *ipam = skl_json_get(settings, "IPAMConfig"), *local;
+    const char *ip = skl_json_get_str(ipam, "IPv4Address");
+    const char *ip6 = skl_json_get_str(ipam, "IPv6Address");
+    const char *mac = skl_json_get_str(settings, "MacAddress");
+    struct skl_ip a;
+
+    if (!skl_str_empty(ip) && (!skl_ip_parse(ip, &a) || a.n != 4))
+        return skl_fail(err, SKL_E_INVALID, "invalid IPv4 address: %.100s", ip);
+    if (!skl_str_empty(ip6) && (!skl_ip_parse(ip6, &a) || a.n != 16))
+        return skl_fail(err, SKL_E_INVALID, "invalid IPv6 address: %.100s", ip6);
+    cJSON_ArrayForEach(
+        local,
+        skl_json_get(ipam, "LinkLocalIPs")) if (cJSON_IsString(local) &&
+                                                !skl_ip_parse(
+                                                    local->valuestring,
+                                                    &a)) return skl_fail(err, SKL_E_INVALID,
+                                                                         "invalid link-local IP "
+                                                                         "address: %.100s",
+                                                                         local->valuestring);
+    if (!skl_str_empty(mac) && !is_mac(mac))
+        return skl_fail(err, SKL_E_INVALID, "invalid MAC address: %.100s", mac);
+    return 0;
+}
 
 int skl_endpoint_take(const cJSON *settings, char ***ret_aliases, char **ret_json,
                       struct skl_error *err)
@@ -21,8 +59,11 @@ int skl_endpoint_take(const cJSON *settings, char ***ret_aliases, char **ret_jso
                         "invalid JSON: the settings of an endpoint must be an object");
     if (aliases && !cJSON_IsArray(aliases))
         return skl_fail(err, SKL_E_INVALID, "invalid JSON: Aliases must be an array of strings");
-    *ret_aliases = skl_json_get_strv(settings, "Aliases");
+    *ret_aliases = NULL;
     *ret_json = NULL;
+    if (check_addresses(settings, err) < 0)
+        return -SKL_E_INVALID;
+    *ret_aliases = skl_json_get_strv(settings, "Aliases");
     for (size_t i = 0; i < SKL_ARRAY_LEN(kept); i++) {
         const cJSON *v = skl_json_get(settings, kept[i]);
 
@@ -110,6 +151,8 @@ int skl_create_take_networks(struct skl_create *x, struct skl_error *err)
         return skl_fail(err, SKL_E_INVALID, "invalid JSON: EndpointsConfig must be an object");
     if (x->version < 144 && cJSON_GetArraySize(endpoints) > 1)
         return too_many(endpoints, err);
+    cJSON_ArrayForEach(item, endpoints) if (cJSON_IsNull(item)) return skl_fail(
+        err, SKL_E_INVALID, "no EndpointSettings for %.100s", item->string);
     rc = push_network(x, mode, settings_of(x, endpoints, mode), err);
     if (rc < 0 || skl_streq(mode, "host") || skl_streq(mode, "none"))
         return rc;
@@ -130,13 +173,11 @@ void skl_create_connect(struct skl_create *x)
     c->endpoints = skl_new0_n(struct skl_endpoint, x->n_networks);
     c->n_endpoints = x->n_networks;
     for (size_t i = 0; i < x->n_networks; i++) {
-        char id[65];
-
-        skl_random_hex(id, SKL_ID_LEN);
         c->endpoints[i] = (struct skl_endpoint){
             .network_id = skl_strdup(x->networks[i].network_id),
-            .endpoint_id = skl_strdup(id),
+            .endpoint_id = skl_strdup(""),
             .ip = skl_strdup(""),
+            .ip6 = skl_strdup(""),
             .mac = skl_strdup(""),
             .aliases = skl_take(&x->networks[i].aliases),
             .request_json = skl_take(&x->networks[i].request_json),

@@ -426,7 +426,7 @@ void skl_flow_start(struct skl_flow *f)
         skl_flow_finish(f, &err);
         return;
     }
-    if (publish(f, &err) < 0) {
+    if (skl_network_assign_addresses(e->store, c, &err) < 0 || publish(f, &err) < 0) {
         start_failed(f, 128, &err, false);
         return;
     }

@@ -219,7 +219,7 @@ static void render_aliases(struct skl_json *j, const struct skl_container *c,
 static void render_endpoint(struct skl_json *j, const struct skl_container *c,
                             const struct skl_endpoint *ep, const struct skl_network *n, int version)
 {
-    bool live = !skl_str_empty(ep->ip);
+    bool live = !skl_str_empty(ep->ip), live6 = n && !skl_str_empty(ep->ip6);
     bool user_defined = n && !n->predefined;
     SKL_AUTO_JSON cJSON *request = NULL;
 
@@ -235,9 +235,9 @@ static void render_endpoint(struct skl_json *j, const struct skl_container *c,
     skl_json_str(j, "Gateway", live && n ? n->gateway : "");
     skl_json_str(j, "IPAddress", ep->ip);
     skl_json_int(j, "IPPrefixLen", live && n ? skl_render_prefix_len(n->subnet) : 0);
-    skl_json_str(j, "IPv6Gateway", "");
-    skl_json_str(j, "GlobalIPv6Address", "");
-    skl_json_int(j, "GlobalIPv6PrefixLen", 0);
+    skl_json_str(j, "IPv6Gateway", live6 ? n->gateway6 : "");
+    skl_json_str(j, "GlobalIPv6Address", live6 ? ep->ip6 : "");
+    skl_json_int(j, "GlobalIPv6PrefixLen", live6 ? skl_render_prefix_len(n->subnet6) : 0);
     skl_render_item(j, "DriverOpts", skl_json_get(request, "DriverOpts"));
     if (version >= 144 && user_defined) {
         char **names = dns_names(c, ep);
@@ -290,8 +290,8 @@ const char *skl_render_go_arch(void)
     static const struct {
         const char *kernel, *go;
     } table[] = {
-        {"x86_64", "amd64"}, {"aarch64", "arm64"}, {"armv7l", "arm"}, {"i686", "386"},
-        {"ppc64le", "ppc64le"}, {"s390x", "s390x"}, {"riscv64", "riscv64"},
+        {"x86_64", "amd64"},    {"aarch64", "arm64"}, {"armv7l", "arm"},      {"i686", "386"},
+        {"ppc64le", "ppc64le"}, {"s390x", "s390x"},   {"riscv64", "riscv64"},
     };
     const char *kernel = skl_render_kernel_arch();
 

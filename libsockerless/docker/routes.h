@@ -102,7 +102,11 @@ void skl_route_build(struct skl_request *r);
 void skl_route_build_prune(struct skl_request *r);
 void skl_route_build_cancel(struct skl_request *r);
 
-/* networks.c, volumes.c */
+#define SKL_NO_SWARM                                                                               \
+    "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect " \
+    "this node to swarm and try again."
+
+/* network*.c, volumes.c */
 void skl_route_network_list(struct skl_request *r);
 void skl_route_network_inspect(struct skl_request *r);
 void skl_route_network_create(struct skl_request *r);

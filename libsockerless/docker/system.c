@@ -225,9 +225,7 @@ void skl_route_info(struct skl_request *r)
 
 void skl_route_no_swarm(struct skl_request *r)
 {
-    skl_request_fail(r, SKL_E_UNAVAILABLE,
-                     "This node is not a swarm manager. Use \"docker swarm init\" or \"docker "
-                     "swarm join\" to connect this node to swarm and try again.");
+    skl_request_fail(r, SKL_E_UNAVAILABLE, SKL_NO_SWARM);
 }
 
 void skl_route_plugins(struct skl_request *r)

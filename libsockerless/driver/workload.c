@@ -270,9 +270,13 @@ void skl_workload_cancel_begin(struct skl_workload *w)
 
 static int now_running(struct skl_workload *w, int pid, int64_t started_ns, struct skl_error *err)
 {
+    struct skl_error why;
     int rc;
 
-    skl_network_assign_addresses(w->rt->config.store, w->c);
+    /* Done at the start; but a start that a killed daemon had begun is found without them. */
+    if (skl_network_assign_addresses(w->rt->config.store, w->c, &why) < 0)
+        skl_warn("workload", "a container runs without the addresses that it asked for",
+                 "container", w->c->id, "error", why.msg, NULL);
     rc = skl_container_started(w->rt->config.store, w->c, pid, started_ns, err);
     if (rc < 0)
         skl_network_release_addresses(w->rt->config.store, w->c);

@@ -272,6 +272,7 @@ int skl_endpoints_encode(const struct skl_container *c, char **ret, struct skl_e
         put_str(j, "network", e->network_id);
         put_str(j, "endpoint", e->endpoint_id);
         put_str(j, "ip", e->ip);
+        put_str(j, "ip6", e->ip6);
         put_str(j, "mac", e->mac);
         put_strv(j, "aliases", e->aliases);
         put_str(j, "request", e->request_json);
@@ -300,6 +301,7 @@ int skl_endpoints_decode(struct skl_str text, struct skl_container *c, struct sk
             .network_id = get_text(item, "network"),
             .endpoint_id = get_text(item, "endpoint"),
             .ip = get_text(item, "ip"),
+            .ip6 = get_text(item, "ip6"),
             .mac = get_text(item, "mac"),
             .aliases = skl_json_get_strv(item, "aliases"),
             .request_json = get_str(item, "request"),
@@ -401,6 +403,12 @@ int skl_network_encode(const struct skl_network *n, char **ret, struct skl_error
     put_true(j, "predefined", n->predefined);
     put_str(j, "subnet", n->subnet);
     put_str(j, "gateway", n->gateway);
+    put_true(j, "picked", n->picked);
+    put_str(j, "range", n->range);
+    put_str(j, "subnet6", n->subnet6);
+    put_str(j, "gateway6", n->gateway6);
+    put_str(j, "range6", n->range6);
+    put_labels(j, "aux", &n->aux);
     put_str(j, "ipam", n->ipam_json);
     put_str(j, "options", n->options_json);
     put_labels(j, "labels", &n->labels);
@@ -425,6 +433,12 @@ int skl_network_decode(struct skl_str text, struct skl_network *n, struct skl_er
     n->predefined = get_bool(o, "predefined");
     n->subnet = get_text(o, "subnet");
     n->gateway = get_text(o, "gateway");
+    n->picked = get_bool(o, "picked");
+    n->range = get_str(o, "range");
+    n->subnet6 = get_str(o, "subnet6");
+    n->gateway6 = get_str(o, "gateway6");
+    n->range6 = get_str(o, "range6");
+    get_labels(o, "aux", &n->aux);
     n->ipam_json = get_str(o, "ipam");
     n->options_json = get_str(o, "options");
     get_labels(o, "labels", &n->labels);

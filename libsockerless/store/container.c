@@ -66,6 +66,7 @@ void skl_endpoint_fini(struct skl_endpoint *e)
     free(e->network_id);
     free(e->endpoint_id);
     free(e->ip);
+    free(e->ip6);
     free(e->mac);
     skl_strv_free(e->aliases);
     free(e->request_json);

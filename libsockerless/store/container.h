@@ -51,6 +51,7 @@ enum skl_health { SKL_HEALTH_NONE, SKL_HEALTH_STARTING, SKL_HEALTH_HEALTHY, SKL_
 struct skl_endpoint { /* a container's place in a network */
     char *network_id;
     char *endpoint_id, *ip, *mac; /* "" while not running; written by store/network.h only */
+    char *ip6;                    /* the same; NULL or "": none */
     char **aliases;
     char
         *request_json; /* EndpointSettings as sent: IPAMConfig, Links, DriverOpts...; may be NULL */

@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json_read.h"
-#include "base/log.h"
 #include "store/store_internal.h"
 
 static struct skl_network_full *full_of(struct skl_network *n)
@@ -36,7 +35,13 @@ void skl_network_free(struct skl_network *n)
     free(n->ipam_json);
     free(n->options_json);
     skl_labels_fini(&n->labels);
-    free(full_of(n)->used);
+    free(n->range);
+    free(n->subnet6);
+    free(n->gateway6);
+    free(n->range6);
+    skl_labels_fini(&n->aux);
+    skl_pool_fini(&full_of(n)->v4);
+    skl_pool_fini(&full_of(n)->v6);
     free(full_of(n));
 }
 
@@ -199,53 +204,103 @@ int skl_network_remove(struct skl_store *s, struct skl_network *n, struct skl_er
     return 0;
 }
 
-static void endpoint_up(struct skl_network *n, struct skl_endpoint *e)
+int skl_network_check_request(const struct skl_network *n, char *const *aliases, const char *ip,
+                              const char *ip6, struct skl_error *err)
 {
-    SKL_AUTO_JSON cJSON *request = NULL;
-    const char *wanted = NULL, *mac = NULL;
-    unsigned a[4] = {0};
-    char text[32];
+    const bool fixed = !skl_str_empty(ip) || !skl_str_empty(ip6);
 
-    if (e->request_json && skl_json_parse(skl_str(e->request_json), &request, NULL) == 0) {
-        wanted = skl_json_get_str(skl_json_get(request, "IPAMConfig"), "IPv4Address");
-        mac = skl_json_get_str(request, "MacAddress");
-    }
-    free(e->endpoint_id);
-    e->endpoint_id = skl_alloc0(1, SKL_ID_LEN + 1);
-    skl_random_hex(e->endpoint_id, SKL_ID_LEN);
-    free(e->ip);
-    e->ip = skl_network_take_address(full_of(n), wanted);
-    if (sscanf(e->ip, "%u.%u.%u.%u", &a[0], &a[1], &a[2], &a[3]) == 4)
-        snprintf(text, sizeof(text), "02:42:%02x:%02x:%02x:%02x", a[0] & 255u, a[1] & 255u,
-                 a[2] & 255u, a[3] & 255u);
-    else
-        text[0] = '\0'; /* host, none, or every address is taken */
-    skl_strset(&e->mac, *text && !skl_str_empty(mac) ? mac : text);
+    if (n->predefined && fixed)
+        return skl_fail(err, SKL_E_INVALID,
+                        "user specified IP address is supported on user defined networks only");
+    if (n->predefined && aliases && aliases[0])
+        return skl_fail(err, SKL_E_INVALID,
+                        "network-scoped alias is supported only for containers in user defined "
+                        "networks");
+    if ((!skl_str_empty(ip) && n->picked) || (!skl_str_empty(ip6) && skl_str_empty(n->subnet6)))
+        return skl_fail(err, SKL_E_INVALID,
+                        "user specified IP address is supported only when connecting to networks "
+                        "with user configured subnets");
+    return 0;
+}
+
+static int take_addresses(struct skl_store *s, struct skl_network *n, struct skl_endpoint *e,
+                          const char *ip, const char *ip6, struct skl_error *err)
+{
+    struct skl_network_full *full = full_of(n);
+    int rc = 0;
+
+    if (skl_network_has_addresses(full, false))
+        rc = skl_network_take_address(s, full, false, ip, &e->ip, err);
+    if (rc == 0 && n->enable_ipv6 && skl_network_has_addresses(full, true))
+        rc = skl_network_take_address(s, full, true, ip6, &e->ip6, err);
+    return rc;
 }
 
 static void endpoint_down(struct skl_network *n, struct skl_endpoint *e)
 {
-    if (n)
+    if (n) {
         skl_network_mark(full_of(n), e->ip, false);
+        skl_network_mark(full_of(n), e->ip6, false);
+    }
     skl_strset(&e->endpoint_id, "");
     skl_strset(&e->ip, "");
+    skl_strset(&e->ip6, "");
     skl_strset(&e->mac, "");
 }
 
-void skl_network_assign_addresses(struct skl_store *s, struct skl_container *c)
+static int endpoint_up(struct skl_store *s, struct skl_network *n, struct skl_endpoint *e,
+                       struct skl_error *err)
+{
+    SKL_AUTO_JSON cJSON *request = NULL;
+    const char *ip = NULL, *ip6 = NULL, *mac = NULL;
+    unsigned a[4] = {0};
+    char text[32] = ""; /* host and none have no addresses */
+    int rc;
+
+    if (e->request_json && skl_json_parse(skl_str(e->request_json), &request, NULL) == 0) {
+        ip = skl_json_get_str(skl_json_get(request, "IPAMConfig"), "IPv4Address");
+        ip6 = skl_json_get_str(skl_json_get(request, "IPAMConfig"), "IPv6Address");
+        mac = skl_json_get_str(request, "MacAddress");
+    }
+    rc = skl_network_check_request(n, e->aliases, ip, ip6, err);
+    if (rc == 0)
+        rc = take_addresses(s, n, e, ip, ip6, err);
+    if (rc < 0) {
+        endpoint_down(n, e);
+        return rc;
+    }
+    free(e->endpoint_id);
+    e->endpoint_id = skl_alloc0(1, SKL_ID_LEN + 1);
+    skl_random_hex(e->endpoint_id, SKL_ID_LEN);
+    if (sscanf(e->ip, "%u.%u.%u.%u", &a[0], &a[1], &a[2], &a[3]) == 4)
+        snprintf(text, sizeof(text), "02:42:%02x:%02x:%02x:%02x", a[0] & 255u, a[1] & 255u,
+                 a[2] & 255u, a[3] & 255u);
+    skl_strset(&e->mac, *text && !skl_str_empty(mac) ? mac : text);
+    return 0;
+}
+
+int skl_network_assign_addresses(struct skl_store *s, struct skl_container *c,
+                                 struct skl_error *err)
 {
     for (size_t i = 0; i < c->n_endpoints; i++) {
         struct skl_endpoint *e = &c->endpoints[i];
         struct skl_network *n = by_id(s, e->network_id);
+        int rc = 0;
 
-        if (!n || is_live(e))
+        if (is_live(e))
             continue;
-        endpoint_up(n, e);
-        if (full_of(n)->base != 0 && skl_str_empty(e->ip))
-            skl_warn("store", "no address is free in a network", "network", n->name, "container",
-                     c->id, NULL);
+        if (!n)
+            rc = skl_fail(err, SKL_E_NOTFOUND, "network %s not found", e->network_id);
+        else
+            rc = endpoint_up(s, n, e, err);
+        if (rc < 0) {
+            skl_network_release_addresses(s, c);
+            return rc;
+        }
         network_event(s, n, "connect", c);
     }
+    skl_strset(&c->list_cache, NULL);
+    return 0;
 }
 
 void skl_network_release_addresses(struct skl_store *s, struct skl_container *c)
@@ -260,30 +315,42 @@ void skl_network_release_addresses(struct skl_store *s, struct skl_container *c)
         if (n)
             network_event(s, n, "disconnect", c);
     }
+    skl_strset(&c->list_cache, NULL);
+}
+
+static bool has_endpoints_up(const struct skl_container *c)
+{
+    return c->state == SKL_CONTAINER_STARTING || c->state == SKL_CONTAINER_RUNNING ||
+           c->state == SKL_CONTAINER_PAUSED;
 }
 
 int skl_network_connect(struct skl_store *s, struct skl_network *n, struct skl_container *c,
                         char *const *aliases, const char *request_json, struct skl_error *err)
 {
     struct skl_endpoint *e;
-    int rc;
+    int rc = 0;
 
-    if (skl_network_endpoint(n, c))
+    if (skl_network_endpoint(n, c)) {
+        if (!has_endpoints_up(c))
+            return 0; /* noted already; an Engine takes no second note of it */
         return skl_fail(err, SKL_E_FORBIDDEN, "endpoint with name %s already exists in network %s",
                         c->name, n->name);
+    }
     c->endpoints = skl_realloc(c->endpoints, c->n_endpoints + 1, sizeof(*c->endpoints));
     e = &c->endpoints[c->n_endpoints++];
     *e = (struct skl_endpoint){
         .network_id = skl_strdup(n->id),
         .endpoint_id = skl_strdup(""),
         .ip = skl_strdup(""),
+        .ip6 = skl_strdup(""),
         .mac = skl_strdup(""),
         .aliases = skl_strv_dup(aliases),
         .request_json = skl_strdup(request_json),
     };
-    if (c->state == SKL_CONTAINER_RUNNING || c->state == SKL_CONTAINER_PAUSED)
-        endpoint_up(n, e);
-    rc = skl_container_write(s, c, err);
+    if (has_endpoints_up(c))
+        rc = endpoint_up(s, n, e, err);
+    if (rc == 0)
+        rc = skl_container_write(s, c, err);
     if (rc < 0) {
         endpoint_down(n, e);
         skl_endpoint_fini(e);
@@ -307,8 +374,8 @@ int skl_network_disconnect(struct skl_store *s, struct skl_network *n, struct sk
     int rc;
 
     if (!e)
-        return skl_fail(err, SKL_E_INTERNAL, "container %s is not connected to network %s", c->id,
-                        n->name);
+        return skl_fail(err, SKL_E_INTERNAL, "container %s is not connected to %snetwork %s", c->id,
+                        has_endpoints_up(c) ? "" : "the ", n->name);
     if (c->n_endpoints > 1)
         rest = skl_new0_n(struct skl_endpoint, c->n_endpoints - 1);
     for (size_t i = 0; i < c->n_endpoints; i++)
@@ -343,8 +410,8 @@ static int load_one(void *arg, const char *key, const char *body, struct skl_err
     int rc = skl_network_decode(skl_str(body), n, err);
 
     snprintf(n->id, sizeof(n->id), "%s", key);
-    if (rc == 0 && !skl_str_empty(n->subnet) && !skl_network_parse(full_of(n), err))
-        rc = -SKL_E_INVALID;
+    if (rc == 0)
+        rc = skl_network_parse(full_of(n), err);
     if (rc == 0 && (strlen(key) != SKL_ID_LEN || skl_map_getz(&s->networks_by_name, n->name)))
         rc = skl_fail(err, SKL_E_INTERNAL, "the id or name is no valid one or is there twice");
     if (rc < 0) {
@@ -371,8 +438,7 @@ static int ensure(struct skl_store *s, const char *name, const char *driver, con
     n->gateway = skl_strdup(gateway);
     n->created_ns = skl_wall_ns();
     n->predefined = true;
-    if (*subnet)
-        SKL_ASSERT(skl_network_parse(full_of(n), NULL));
+    SKL_ASSERT(skl_network_parse(full_of(n), NULL) == 0);
     rc = network_write(s, n, err);
     if (rc < 0) {
         skl_network_free(n);
@@ -407,10 +473,12 @@ void skl_networks_mark(struct skl_store *s)
             struct skl_endpoint *e = &c->endpoints[i];
             struct skl_network *n = by_id(s, e->network_id);
 
-            if (!live)
+            if (!live) {
                 endpoint_down(NULL, e);
-            else if (n)
+            } else if (n) {
                 skl_network_mark(full_of(n), e->ip, true);
+                skl_network_mark(full_of(n), e->ip6, true);
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 #ifndef SKL_STORE_STORE_INTERNAL_H
 #define SKL_STORE_STORE_INTERNAL_H
 
+#include "base/ip.h"
 #include "base/map.h"
 #include "net/loop.h"
 #include "store/codec.h"
@@ -15,13 +16,19 @@ struct skl_container_full {
     struct skl_list execs;
 };
 
+/* A subnet and the addresses of it that are handed out: those from base + first to base + last. */
+struct skl_pool {
+    struct skl_ip base; /* n = 0: the network has none of this family */
+    unsigned bits;      /* prefix length */
+    uint64_t first, last;
+    uint8_t *used;     /* a bit for each of the first SKL_NETWORK_MAX_ADDRESSES; made when needed */
+    size_t n_used;     /* bytes in `used` */
+    size_t first_free; /* no bit below this one is clear */
+};
+
 struct skl_network_full {
     struct skl_network n;
-    uint32_t base;       /* first address, host order; 0 without a subnet */
-    unsigned bits;       /* prefix length */
-    uint8_t *used;       /* bit set over the first SKL_NETWORK_MAX_ADDRESSES; made when needed */
-    size_t n_used;       /* bytes in `used` */
-    uint32_t first_free; /* no address below this offset is free */
+    struct skl_pool v4, v6;
 };
 #define SKL_NETWORK_MAX_ADDRESSES 65536u
 
@@ -110,11 +117,15 @@ void skl_execs_forget(struct skl_store *s, struct skl_container *c);
 void skl_execs_prune(struct skl_store *s, int64_t now_ns);
 
 /* network_address.c */
-bool skl_network_parse(struct skl_network_full *n, struct skl_error *err);
+int skl_network_parse(struct skl_network_full *n, struct skl_error *err);
 int skl_network_pick_subnet(struct skl_store *s, struct skl_network_full *n, struct skl_error *err);
 void skl_network_mark(struct skl_network_full *n, const char *ip, bool used);
-/* wanted: a fixed address or NULL. Owned; "" when there is none. */
-char *skl_network_take_address(struct skl_network_full *n, const char *wanted);
+bool skl_network_has_addresses(const struct skl_network_full *n, bool v6);
+/* wanted: a fixed address or NULL. *ret is replaced. FORBIDDEN when it is taken, INTERNAL when it is not in the
+ * subnet or none is left. */
+int skl_network_take_address(struct skl_store *s, struct skl_network_full *n, bool v6,
+                             const char *wanted, char **ret, struct skl_error *err);
+void skl_pool_fini(struct skl_pool *p);
 
 /* Volume events of a run; `on` mount, else unmount. */
 void skl_container_mount_events(struct skl_store *s, const struct skl_container *c, bool on);

@@ -379,6 +379,11 @@ NETWORKS = [
     R("GET", "/networks?filters=nonsense"),
     R("GET", "/networks/none"),
     no_such("GET", "/networks/{id}"),
+    R("GET", "/networks/none?scope=local"),
+    R("GET", "/networks/none?scope=swarm"),
+    R("GET", "/networks/none?verbose=True"),
+    R("GET", "/networks/none?verbose=no"),
+    R("GET", '/networks?filters={"dangling":["zz"]}'),
     R("POST", "/networks/create", {"Name": "net", "CheckDuplicate": True, "Driver": "bridge", "Labels": {"a": "b"},
       "IPAM": {"Config": [{"Subnet": "10.123.45.0/24", "Gateway": "10.123.45.1"}]}}, save="net"),
     R("GET", "/networks/{net}"),
@@ -417,6 +422,83 @@ NETWORKS = [
     no_such("DELETE", "/networks/{id}"),
     R("POST", "/networks/prune"),
     R("POST", '/networks/prune?filters={"foo":["a"]}'),
+]
+
+def subnet(n, **more):
+    return {"Name": f"xx{n}", "IPAM": {"Config": [{"Subnet": f"10.124.{n}.0/24", **more}]}}
+
+
+def fixed(address, key="IPv4Address"):
+    return {"IPAMConfig": {key: address}}
+
+
+def on(net, settings=None):
+    endpoints = {"EndpointsConfig": {net: settings}} if settings is not None else {}
+    return {"Image": "busybox", "Cmd": ["sleep", "1000"], "HostConfig": {"NetworkMode": net}, "NetworkingConfig": endpoints}
+
+
+# Every subnet is another one: an Engine of this age does not give one back after some of these refusals.
+ADDRESSES = [
+    R("POST", "/networks/create", subnet(1, Gateway="10.99.0.1"), note="gateway outside"),
+    R("POST", "/networks/create", subnet(2, Gateway="junk"), note="gateway"),
+    R("POST", "/networks/create", subnet(3, Gateway="10.124.3.255"), note="gateway taken"),
+    R("POST", "/networks/create", subnet(4, IPRange="junk"), note="range"),
+    R("POST", "/networks/create", subnet(6, AuxiliaryAddresses={"a": "10.99.0.1"}), note="auxiliary outside"),
+    R("POST", "/networks/create", subnet(7, AuxiliaryAddresses={"a": "10.124.7.1"}), note="auxiliary taken"),
+    R("POST", "/networks/create", {"Name": "xx", "IPAM": {"Config": [{"Gateway": "10.124.8.1"}]}}, note="gateway alone"),
+    R("POST", "/networks/create", {"Name": "xx", "IPAM": {"Config": [{"Subnet": "10.124.9.0/32"}]}}, note="one address"),
+    R("POST", "/networks/create", {"Name": "xx", "IPAM": {"Config": [{"Subnet": "10.124.10.0/24"}, {"Subnet": "10.124.11.0/24"}]}},
+      note="two subnets"),
+    R("POST", "/networks/create", {"Name": "xx", "EnableIPv6": True}, note="IPv6 without a subnet"),
+    R("POST", "/networks/create", {"Name": "xx", "Scope": "swarm"}, note="scope"),
+    R("POST", "/networks/create", {"Name": "xx", "Driver": "overlay"}, note="overlay"),
+    R("POST", "/networks/create", {"Name": "xx", "Driver": "host"}, note="second host"),
+    R("POST", "/networks/create", {"Name": "xx", "Ingress": True}, note="ingress"),
+    R("POST", "/networks/create", {"Name": "xx", "ConfigFrom": {"Network": "nope"}}, note="configuration"),
+    R("POST", "/networks/create", {"Name": "xx", "IPAM": {"Driver": "bogus"}}, note="IPAM driver"),
+    R("POST", "/networks/create", {"Name": "xx", "Options": {"com.docker.network.bridge.enable_icc": "zz"}}, note="option"),
+    R("POST", "/networks/create", {"Name": "user", "EnableIPv6": True, "IPAM": {"Config": [
+        {"Subnet": "10.124.20.0/24", "IPRange": "10.124.20.128/25", "AuxiliaryAddresses": {"a": "10.124.20.129"}},
+        {"Subnet": "fd00:124::/64"}]}}, save="user"),
+    R("GET", "/networks/user", note="both families"),
+    R("POST", "/networks/create", {"Name": "picked"}, set_up=True),
+    R("POST", "/containers/create?name=in-user", on("user"), set_up=True),
+    R("POST", "/containers/in-user/start", set_up=True),
+    R("GET", "/containers/in-user/json", note="both families"),
+    R("GET", "/networks/user", note="both families, with a container"),
+    R("POST", "/containers/create?name=in-picked", on("picked"), set_up=True),
+    R("POST", "/containers/in-picked/start", set_up=True),
+    *[row for n, (net, settings) in enumerate((
+        ("user", fixed("10.124.20.130")), ("user", fixed("10.124.20.128")), ("user", fixed("10.124.20.255")),
+        ("user", fixed("10.99.0.1")), ("picked", fixed("172.30.0.9")), ("none", fixed("1.2.3.4")),
+        ("user", fixed("fd00:124::2", "IPv6Address")), ("user", fixed("fd00:125::2", "IPv6Address")))) for row in (
+            R("POST", f"/containers/create?name=fixed{n}", on(net, settings)),
+            R("POST", f"/containers/fixed{n}/start", note=net + ": " + ", ".join(settings["IPAMConfig"].values())),
+            R("GET", f"/containers/fixed{n}/json", note="not started"),
+            R("DELETE", f"/containers/fixed{n}", set_up=True))],
+    R("POST", "/containers/create", on("user", fixed("junk")), note="junk address"),
+    R("POST", "/containers/create", on("user", fixed("10.0.0.1", "IPv6Address")), note="junk IPv6 address"),
+    R("POST", "/networks/user/connect", {"Container": "in-picked", "EndpointConfig": fixed("10.124.20.130")}, note="taken"),
+    R("POST", "/networks/user/connect", {"Container": "in-picked", "EndpointConfig": fixed("10.99.0.1")}, note="outside"),
+    R("POST", "/networks/user/connect", {"Container": "in-picked", "EndpointConfig": fixed("junk")}, note="junk"),
+    R("POST", "/networks/picked/connect", {"Container": "in-user", "EndpointConfig": fixed("172.30.0.9")}, note="no subnet"),
+    R("POST", "/networks/host/connect", {"Container": "in-user"}),
+    R("POST", "/networks/none/connect", {"Container": "in-user"}),
+    R("POST", "/networks/none/connect", {"Container": "in-user", "EndpointConfig": fixed("1.2.3.4")}, note="address"),
+    R("POST", "/networks/host/connect", {"Container": "in-user", "EndpointConfig": {"Aliases": ["a"]}}, note="alias"),
+    R("POST", "/networks/user/connect", {"Container": "runner2"}, note="unknown container"),
+    R("POST", "/containers/create?name=in-none", on("none"), set_up=True),
+    R("POST", "/networks/user/connect", {"Container": "in-none"}, note="from none"),
+    R("POST", "/networks/host/connect", {"Container": "in-none"}, note="from none"),
+    R("POST", "/networks/none/connect", {"Container": "in-none"}, note="again, created"),
+    R("POST", "/networks/user/disconnect", {"Container": "in-none"}, note="created, not in it"),
+    R("POST", "/networks/user/connect", {"Container": "in-picked", "EndpointConfig": fixed("10.124.20.44")}, note="fixed"),
+    R("GET", "/containers/in-picked/json", note="fixed"),
+    R("POST", "/networks/user/disconnect", {"Container": "nobody", "Force": True}, note="force"),
+    R("POST", "/networks/user/disconnect", {"Container": "", "Force": True}, note="force, no name"),
+    *[R("DELETE", f"/containers/{c}?force=1", set_up=True) for c in ("in-user", "in-picked", "in-none")],
+    R("DELETE", "/networks/user", set_up=True),
+    R("DELETE", "/networks/picked", set_up=True),
 ]
 
 VOLUMES = [
@@ -468,4 +550,4 @@ EVENTS = [
     R("GET", '/events?since=1&until=1700000000', note="nothing in the past"),
 ]
 
-ROWS = SYSTEM + CREATE + RUN + EXEC + ARCHIVE + PAUSE + END + EVENTS + IMAGES + BUILD + NETWORKS + VOLUMES + SWARM
+ROWS = SYSTEM + CREATE + RUN + EXEC + ARCHIVE + PAUSE + END + EVENTS + IMAGES + BUILD + NETWORKS + ADDRESSES + VOLUMES + SWARM

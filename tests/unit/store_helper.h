@@ -91,7 +91,7 @@ static inline struct skl_container *add_container(struct fixture *f, const char 
 static inline void run_container(struct fixture *f, struct skl_container *c)
 {
     ck_assert_int_eq(skl_container_starting(f->s, c, &f->err), 0);
-    skl_network_assign_addresses(f->s, c);
+    ck_assert_msg(skl_network_assign_addresses(f->s, c, &f->err) == 0, "%s", f->err.msg);
     ck_assert_int_eq(skl_container_started(f->s, c, 7, 0, &f->err), 0);
 }
 

@@ -9,6 +9,7 @@
 #include "base/encode.h"
 #include "base/error.h"
 #include "base/id.h"
+#include "base/ip.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "base/shared_text.h"
@@ -415,7 +416,8 @@ END_TEST
 
 START_TEST(base64_refuses_what_it_is_not)
 {
-    static const char *const bad[] = {"A", "Zg=", "Zm9v Zm9v", "Z===", "Zm9v=", "====", "%%%%", "Zg==x"};
+    static const char *const bad[] = {
+        "A", "Zg=", "Zm9v Zm9v", "Z===", "Zm9v=", "====", "%%%%", "Zg==x"};
 
     for (size_t i = 0; i < SKL_ARRAY_LEN(bad); i++) {
         SKL_AUTO_BUF struct skl_buf b = {0};
@@ -570,6 +572,46 @@ START_TEST(clocks_go_forward)
 }
 END_TEST
 
+START_TEST(addresses_parse_mask_and_count_in_both_families)
+{
+    static const struct {
+        const char *prefix, *masked;
+        uint64_t add;
+        const char *sum;
+    } cases[] = {
+        {"10.9.8.7/24", "10.9.8.0", 300, "10.9.9.44"},
+        {"10.9.8.7/0", "0.0.0.0", 1, "0.0.0.1"},
+        {"10.9.8.7/32", "10.9.8.7", 0, "10.9.8.7"},
+        {"fd00:1:2:3:4::5/64", "fd00:1:2:3::", 0x10002, "fd00:1:2:3::1:2"},
+        {"fd00::1/9", "fd00::", 255, "fd00::ff"},
+    };
+    static const char *const bad[] = {"",          "10.0.0.0",    "10.0.0.0/",    "10.0.0.0/33",
+                                      "10.0.0/24", "fd00::/129",  "/24",          "10.0.0.0/ 8",
+                                      "x/8",       "10.0.0.0/-1", "10.0.0.0/0008"};
+    struct skl_ip a, b;
+    unsigned bits;
+    uint64_t offset;
+
+    for (size_t i = 0; i < SKL_ARRAY_LEN(cases); i++) {
+        ck_assert(skl_ip_parse_prefix(cases[i].prefix, &a, &bits));
+        b = skl_ip_mask(a, bits);
+        SKL_AUTO_STR char *masked = skl_ip_text(&b);
+        ck_assert_str_eq(masked, cases[i].masked);
+        ck_assert(skl_ip_in(&a, &b, bits));
+        a = skl_ip_add(b, cases[i].add);
+        SKL_AUTO_STR char *sum = skl_ip_text(&a);
+        ck_assert_str_eq(sum, cases[i].sum);
+        ck_assert(skl_ip_offset(&a, &b, &offset));
+        ck_assert_uint_eq(offset, cases[i].add);
+    }
+    for (size_t i = 0; i < SKL_ARRAY_LEN(bad); i++)
+        ck_assert_msg(!skl_ip_parse_prefix(bad[i], &a, &bits), "%s", bad[i]);
+    ck_assert(!skl_ip_parse_prefix(NULL, &a, &bits));
+    ck_assert(skl_ip_parse("10.0.0.1", &a) && skl_ip_parse("::a00:1", &b));
+    ck_assert(!skl_ip_eq(&a, &b) && !skl_ip_in(&a, &b, 0) && !skl_ip_offset(&a, &b, &offset));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("base");
@@ -604,6 +646,7 @@ int main(void)
     tcase_add_test(t, what_is_no_time_does_not_parse);
     tcase_add_test(t, clocks_go_forward);
     tcase_add_test(t, equal_texts_are_held_once);
+    tcase_add_test(t, addresses_parse_mask_and_count_in_both_families);
     suite_add_tcase(s, t);
     srunner_set_tap(sr, "-");
     srunner_run_all(sr, CK_SILENT);

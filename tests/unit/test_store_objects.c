@@ -135,31 +135,79 @@ START_TEST(addresses_are_the_lowest_free_ones_while_running)
 }
 END_TEST
 
-START_TEST(a_wanted_address_is_given_when_it_is_free)
-{
-    const char *request = "{\"IPAMConfig\":{\"IPv4Address\":\"172.17.0.9\"}}";
-    struct skl_container *a = connected("a", "bridge", request),
-                         *b = connected("b", "bridge", request);
+#define WANTED "{\"IPAMConfig\":{\"IPv4Address\":\"10.9.0.9\"}}"
 
+static void not_startable(struct skl_container *c, int rc, const char *message)
+{
+    ck_assert_int_eq(skl_container_starting(f.s, c, &f.err), 0);
+    ck_assert_int_eq(skl_network_assign_addresses(f.s, c, &f.err), rc);
+    ck_assert_str_eq(f.err.msg, message);
+    ck_assert_str_eq(c->endpoints[0].endpoint_id, "");
+    ck_assert_int_eq(skl_container_start_failed(f.s, c, 128, f.err.msg, &f.err), 0);
+}
+
+START_TEST(a_wanted_address_is_given_when_it_is_free_or_the_start_fails)
+{
+    struct skl_network *n = NULL;
+    struct skl_container *a, *b;
+
+    ck_assert_int_eq(try_network("net", "10.9.0.0/24", &n), 0);
+    a = connected("a", "net", WANTED);
+    b = connected("b", "net", WANTED);
     run_container(&f, a);
+    ck_assert_str_eq(ip_of(a, "net"), "10.9.0.9");
+    not_startable(b, -SKL_E_FORBIDDEN, "Address already in use");
+    skl_network_release_addresses(f.s, a);
     run_container(&f, b);
-    ck_assert_str_eq(ip_of(a, "bridge"), "172.17.0.9");
-    ck_assert_str_eq(ip_of(b, "bridge"), "172.17.0.2");
+    ck_assert_str_eq(ip_of(b, "net"), "10.9.0.9");
 }
 END_TEST
 
-START_TEST(a_full_network_gives_no_address)
+START_TEST(an_address_of_ours_is_never_one_that_was_asked_for_before)
+{
+    struct skl_network *n = skl_network_new();
+    struct skl_container *c;
+
+    n->name = skl_strdup("net");
+    n->subnet = skl_strdup("10.9.0.0/24");
+    n->range = skl_strdup("10.9.0.8/29");
+    skl_labels_set(&n->aux, "router", "10.9.0.10");
+    ck_assert_int_eq(skl_network_add(f.s, n, &n, &f.err), 0);
+    ck_assert_str_eq(n->gateway, "10.9.0.8"); /* the first of the range */
+    run_container(&f, connected("a", "net", WANTED));
+    c = connected("b", "net", NULL);
+    run_container(&f, c);
+    ck_assert_str_eq(ip_of(c, "net"), "10.9.0.11");
+    c = connected("c", "net", "{\"IPAMConfig\":{\"IPv4Address\":\"10.9.0.200\"}}");
+    run_container(&f, c);
+    ck_assert_str_eq(ip_of(c, "net"), "10.9.0.200"); /* what is asked for may lie outside */
+    for (int i = 12; i < 16; i++) {
+        char name[8], ip[16];
+
+        snprintf(name, sizeof(name), "x%d", i);
+        snprintf(ip, sizeof(ip), "10.9.0.%d", i);
+        c = connected(name, "net", NULL);
+        run_container(&f, c);
+        ck_assert_str_eq(ip_of(c, "net"), ip);
+    }
+    ck_assert_int_eq(skl_container_starting(f.s, connected("y", "net", NULL), &f.err), 0);
+    ck_assert_int_eq(skl_network_assign_addresses(f.s, named(&f, "y"), &f.err), -SKL_E_INTERNAL);
+}
+END_TEST
+
+START_TEST(a_full_network_lets_nobody_start)
 {
     struct skl_network *n = NULL;
     struct skl_container *c = NULL;
+    char wanted[256];
 
     ck_assert_int_eq(try_network("tiny", "10.9.0.0/30", &n), 0);
     c = connected("a", "tiny", NULL);
     run_container(&f, c);
     ck_assert_str_eq(ip_of(c, "tiny"), "10.9.0.2"); /* .1 is the gateway, .3 is for broadcasts */
-    c = connected("b", "tiny", NULL);
-    run_container(&f, c);
-    ck_assert_str_eq(ip_of(c, "tiny"), "");
+    snprintf(wanted, sizeof(wanted),
+             "no available IPv4 addresses on this network's address pools: tiny (%s)", n->id);
+    not_startable(connected("b", "tiny", NULL), -SKL_E_INTERNAL, wanted);
     c = connected("c", "host", NULL);
     run_container(&f, c);
     ck_assert_str_eq(ip_of(c, "host"), "");
@@ -422,8 +470,9 @@ int main(void)
     tcase_add_test(tc, lookup_fails_with_dockers_texts);
     tcase_add_test(tc, subnets_are_the_next_free_ones);
     tcase_add_test(tc, addresses_are_the_lowest_free_ones_while_running);
-    tcase_add_test(tc, a_wanted_address_is_given_when_it_is_free);
-    tcase_add_test(tc, a_full_network_gives_no_address);
+    tcase_add_test(tc, a_wanted_address_is_given_when_it_is_free_or_the_start_fails);
+    tcase_add_test(tc, an_address_of_ours_is_never_one_that_was_asked_for_before);
+    tcase_add_test(tc, a_full_network_lets_nobody_start);
     tcase_add_test(tc, addresses_outlive_a_restart_of_the_daemon);
     tcase_add_test(tc, connecting_follows_dockers_rules);
     tcase_add_test(tc, a_volume_that_is_mounted_stays);
