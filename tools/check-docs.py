@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Every setting in the code is in the backend's README, and the other way round."""
+"""Every setting in a backend's code is in its README, and the other way round."""
 import os
 import re
 import sys
@@ -12,15 +12,29 @@ def read(path):
         return f.read()
 
 
+def settings_of(backend):
+    code = read(f"backends/{backend}/config.c")
+    texts = [code, read("libsockerless/daemon/settings.c")]
+    # Tables that several backends have in common are headers of their cloud.
+    texts += [read("libsockerless/" + header) for header in re.findall(r'#include "(cloud/\S+_options\.h)"', code)]
+    return set(re.findall(r'\.env = "([A-Z_]+)"', "".join(texts)))
+
+
 def main():
-    code = set(re.findall(r'\.env = "([A-Z_]+)"', read("backends/aca/config.c") + read("libsockerless/daemon/settings.c")))
-    readme = set(re.findall(r"^\| .*?`([A-Z][A-Z_]+)` \|", read("backends/aca/README.md"), re.M))
-    for name in sorted(code - readme):
-        print(f"{name} is not in backends/aca/README.md")
-    for name in sorted(readme - code):
-        print(f"{name} is in backends/aca/README.md and not in the code")
-    print(f"{len(code)} settings")
-    sys.exit(code != readme or not code)
+    wrong = False
+    for backend in sorted(os.listdir(os.path.join(TOP, "backends"))):
+        if not os.path.exists(os.path.join(TOP, "backends", backend, "config.c")):
+            continue
+        path = f"backends/{backend}/README.md"
+        code = settings_of(backend)
+        readme = set(re.findall(r"^\| .*?`([A-Z][A-Z_]+)` \|", read(path), re.M))
+        for name in sorted(code - readme):
+            print(f"{name} is not in {path}")
+        for name in sorted(readme - code):
+            print(f"{name} is in {path} and not in the code")
+        print(f"{backend}: {len(code)} settings")
+        wrong |= code != readme or not code
+    sys.exit(wrong)
 
 
 if __name__ == "__main__":

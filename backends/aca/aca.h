@@ -27,9 +27,7 @@ struct skl_aca_config {
     int64_t replica_timeout_s;
     int64_t start_timeout_s, start_timeout_max_s;
     int64_t poll_interval_ms;
-    /* Azure credentials */
-    char *tenant_id, *client_id, *client_secret, *certificate_path, *certificate_password;
-    char *federated_token_file, *authority_host, *identity_endpoint, *identity_header, *imds_host;
+    struct skl_azure_auth_settings auth;
 };
 
 struct skl_aca {
@@ -75,14 +73,6 @@ int skl_aca_size(const struct skl_aca_config *config, int64_t nano_cpus, int64_t
 /* The body of a create-or-update; owned; holds secrets. */
 int skl_aca_job_spec(const struct skl_aca *aca, const struct skl_container_snapshot *c, char **ret,
                      struct skl_error *err);
-
-/* registry.c: the server of an image reference, and the credentials of a pull for it. */
-struct skl_aca_registry_login {
-    char *server, *username, *password; /* owned; username NULL: none */
-};
-void skl_aca_registry_login(const char *image_ref, const char *registry_auth,
-                            struct skl_aca_registry_login *ret);
-void skl_aca_registry_login_fini(struct skl_aca_registry_login *l);
 
 /* containers.c: overrides of the contract */
 void skl_aca_plan(void *ctx, const struct skl_container_snapshot *c, struct skl_labels *cloud);

@@ -15,19 +15,7 @@ int skl_aca_connect(struct skl_aca *aca, struct skl_error *err)
         .rest = {.max_retries = 8},
         .endpoint_url = skl_str_empty(c->endpoint_url) ? NULL : c->endpoint_url,
         .workspace = skl_str_empty(c->log_analytics_workspace) ? NULL : c->log_analytics_workspace,
-        .auth =
-            {
-                .tenant_id = c->tenant_id,
-                .client_id = c->client_id,
-                .client_secret = c->client_secret,
-                .certificate_path = c->certificate_path,
-                .certificate_password = c->certificate_password,
-                .federated_token_file = c->federated_token_file,
-                .authority_host = c->authority_host,
-                .identity_endpoint = c->identity_endpoint,
-                .identity_header = c->identity_header,
-                .imds_host = c->imds_host,
-            },
+        .auth = c->auth,
     };
 
     return skl_azure_new(&settings, &aca->azure, err);

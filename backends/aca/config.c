@@ -2,9 +2,11 @@
 #include <stddef.h>
 
 #include "aca.h"
+#include "cloud/azure/auth_options.h"
 
 #define ROW(member) .offset = offsetof(struct skl_aca_config, member)
 
+/* clang-format off: a table is read by its rows */
 const struct skl_option skl_aca_options[] = {
     {.env = "SOCKERLESS_ACA_SUBSCRIPTION_ID", ROW(subscription_id), .required = true,
      .help = "the Azure subscription ID"},
@@ -47,44 +49,16 @@ const struct skl_option skl_aca_options[] = {
      .dflt = "0", .min = 0, .max = 60000,
      .help = "milliseconds between two looks at a starting execution; 0: 2000, or 500 in the "
              "simulator"},
-    {.env = "AZURE_TENANT_ID", ROW(tenant_id), .help = "the Microsoft Entra tenant"},
-    {.env = "AZURE_CLIENT_ID", ROW(client_id), .help = "the application or managed identity"},
-    {.env = "AZURE_CLIENT_SECRET", ROW(client_secret), .type = SKL_OPTION_SECRET,
-     .help = "the application's secret"},
-    {.env = "AZURE_CLIENT_CERTIFICATE_PATH", ROW(certificate_path),
-     .help = "a PEM file with the application's certificate and key"},
-    {.env = "AZURE_CLIENT_CERTIFICATE_PASSWORD", ROW(certificate_password),
-     .type = SKL_OPTION_SECRET, .help = "the password of that key"},
-    {.env = "AZURE_FEDERATED_TOKEN_FILE", ROW(federated_token_file),
-     .help = "the token file of workload identity federation"},
-    {.env = "AZURE_AUTHORITY_HOST", ROW(authority_host), .help = "the URL that issues tokens"},
-    {.env = "IDENTITY_ENDPOINT", ROW(identity_endpoint),
-     .help = "the managed identity endpoint of App Service and Container Apps"},
-    {.env = "IDENTITY_HEADER", ROW(identity_header), .type = SKL_OPTION_SECRET,
-     .help = "the secret of that endpoint"},
-    {.env = "AZURE_POD_IDENTITY_AUTHORITY_HOST", ROW(imds_host),
-     .help = "the URL of the instance metadata service"},
+    SKL_AZURE_AUTH_OPTIONS(struct skl_aca_config, auth),
 };
+/* clang-format on */
 const size_t skl_aca_options_count = SKL_ARRAY_LEN(skl_aca_options);
-
-static bool is_http_url(const char *text)
-{
-    struct skl_str s = skl_str(text);
-
-    return skl_str_istarts(s, "http://") || skl_str_istarts(s, "https://") ||
-           skl_str_istarts(s, "ws://") || skl_str_istarts(s, "wss://");
-}
 
 int skl_aca_config_check(const struct skl_aca_config *c, struct skl_error *err)
 {
-    if (!skl_str_empty(c->callback_url) && !is_http_url(c->callback_url))
-        return skl_fail(err, SKL_E_INVALID,
-                        "SOCKERLESS_CALLBACK_URL: '%s' is not an http:// or https:// URL",
-                        c->callback_url);
-    if (!skl_str_empty(c->endpoint_url) && !is_http_url(c->endpoint_url))
-        return skl_fail(err, SKL_E_INVALID,
-                        "SOCKERLESS_ENDPOINT_URL: '%s' is not an http:// or https:// URL",
-                        c->endpoint_url);
+    if (skl_url_check_setting("SOCKERLESS_CALLBACK_URL", c->callback_url, err) < 0 ||
+        skl_url_check_setting("SOCKERLESS_ENDPOINT_URL", c->endpoint_url, err) < 0)
+        return -SKL_E_INVALID;
     if (skl_streq(c->agent, "reverse") && skl_str_empty(c->callback_url))
         return skl_fail(err, SKL_E_INVALID,
                         "SOCKERLESS_CALLBACK_URL is required with SOCKERLESS_ACA_AGENT=reverse: "

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "cloud/azure/registry_login.h"
 
 #define NANO_PER_QUARTER     250000000
 #define MEMORY_PER_QUARTER   (512 * INT64_C(1048576))
@@ -221,7 +222,7 @@ static void add_template(struct skl_json *j, const struct skl_aca *aca,
 }
 
 static void add_registries(struct skl_json *j, const struct skl_aca *aca,
-                           const struct skl_aca_registry_login *login)
+                           const struct skl_azure_registry_login *login)
 {
     skl_json_array(j, "registries");
     if (login->username) {
@@ -250,9 +251,9 @@ static void add_secret(struct skl_json *j, const char *name, const char *value)
 static void add_configuration(struct skl_json *j, const struct skl_aca *aca,
                               const struct skl_container_snapshot *c)
 {
-    struct skl_aca_registry_login login;
+    struct skl_azure_registry_login login;
 
-    skl_aca_registry_login(c->spec.image_ref, c->spec.registry_auth, &login);
+    skl_azure_registry_login(c->spec.image_ref, c->spec.registry_auth, &login);
     skl_json_object(j, "configuration");
     skl_json_str(j, "triggerType", "Manual");
     skl_json_int(j, "replicaTimeout", aca->config->replica_timeout_s);
@@ -269,7 +270,7 @@ static void add_configuration(struct skl_json *j, const struct skl_aca *aca,
     skl_json_end_array(j);
     add_registries(j, aca, &login);
     skl_json_end_object(j);
-    skl_aca_registry_login_fini(&login);
+    skl_azure_registry_login_fini(&login);
 }
 
 static void add_identity(struct skl_json *j, const struct skl_aca *aca)

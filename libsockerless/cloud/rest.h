@@ -85,6 +85,8 @@ void skl_rest_response_fini(struct skl_rest_response *r); /* zeroed or called is
 const char *skl_rest_response_header(const struct skl_rest_response *r, const char *name);
 #define SKL_AUTO_RESPONSE __attribute__((cleanup(skl_rest_response_fini)))
 
+/* A setting of the user that must be an http, https, ws or wss URL; NULL and "" are fine. */
+int skl_url_check_setting(const char *name, const char *value, struct skl_error *err);
 /* The scheme, host and port of two URLs are equal (default ports count as written). */
 bool skl_url_same_origin(const char *a, const char *b);
 /* A Retry-After value in ms from wall_ns: seconds or an HTTP date (past: 0); -1 if it is neither. */

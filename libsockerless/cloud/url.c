@@ -125,3 +125,13 @@ int skl_cloud_sleep(int64_t ms, int64_t deadline_ms, const atomic_bool *cancel,
         (void)nanosleep(&ts, NULL); /* woken early: the loop looks at the clock again */
     }
 }
+
+int skl_url_check_setting(const char *name, const char *value, struct skl_error *err)
+{
+    struct skl_str s = skl_str(value);
+
+    if (skl_str_empty(value) || skl_str_istarts(s, "http://") || skl_str_istarts(s, "https://") ||
+        skl_str_istarts(s, "ws://") || skl_str_istarts(s, "wss://"))
+        return 0;
+    return skl_fail(err, SKL_E_INVALID, "%s: '%s' is not an http:// or https:// URL", name, value);
+}

@@ -1,5 +1,6 @@
 /* Which registry an image comes from, and with which credentials the platform pulls it. */
-#include "aca.h"
+#include "cloud/azure/registry_login.h"
+
 #include "base/alloc.h"
 #include "base/encode.h"
 #include "base/json_read.h"
@@ -15,14 +16,14 @@ static char *server_of(const char *image_ref)
     return skl_str_dup(first);
 }
 
-void skl_aca_registry_login(const char *image_ref, const char *registry_auth,
-                            struct skl_aca_registry_login *ret)
+void skl_azure_registry_login(const char *image_ref, const char *registry_auth,
+                              struct skl_azure_registry_login *ret)
 {
     SKL_AUTO_BUF struct skl_buf text = {0};
     SKL_AUTO_JSON cJSON *auth = NULL;
     const char *user, *password;
 
-    *ret = (struct skl_aca_registry_login){.server = server_of(image_ref)};
+    *ret = (struct skl_azure_registry_login){.server = server_of(image_ref)};
     skl_buf_init(&text, 64 * SKL_KIB);
     if (skl_str_empty(registry_auth) || !skl_base64_decode(&text, skl_str(registry_auth)) ||
         skl_json_parse(skl_buf_str(&text), &auth, NULL) < 0)
@@ -35,7 +36,7 @@ void skl_aca_registry_login(const char *image_ref, const char *registry_auth,
     }
 }
 
-void skl_aca_registry_login_fini(struct skl_aca_registry_login *l)
+void skl_azure_registry_login_fini(struct skl_azure_registry_login *l)
 {
     free(l->server);
     free(l->username);
