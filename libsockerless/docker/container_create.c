@@ -250,6 +250,8 @@ static void create_from(struct creation *own_k, const struct skl_image *image)
     if (rc == 0)
         rc = take_name(&x, name, &err);
     if (rc == 0)
+        rc = skl_create_take_links(&x, &err);
+    if (rc == 0)
         rc = add(&x, &c, &err);
     if (rc < 0) {
         skl_request_error(r, &err);

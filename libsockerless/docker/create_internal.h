@@ -44,6 +44,8 @@ int skl_create_check_limits(struct skl_create *x, struct skl_error *err);
 int skl_create_take_mounts(struct skl_create *x, struct skl_error *err);
 int skl_create_make_volumes(struct skl_create *x, struct skl_error *err);
 void skl_create_undo_volumes(struct skl_create *x);
+/* create_links.c: after the name of x->c is known. */
+int skl_create_take_links(struct skl_create *x, struct skl_error *err);
 /* create_networks.c */
 int skl_create_take_networks(struct skl_create *x, struct skl_error *err);
 void skl_create_connect(struct skl_create *x);

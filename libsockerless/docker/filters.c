@@ -177,25 +177,30 @@ bool skl_filters_labels(const struct skl_filters *f, const char *key,
     return true;
 }
 
+/* "key=[a b]", as Go prints a list. */
+static int bad_values(const char *key, char *const *v, struct skl_error *err)
+{
+    SKL_AUTO_BUF struct skl_buf list = {0};
+
+    skl_buf_init(&list, 64 * SKL_KIB);
+    for (char *const *p = v; *p; p++)
+        skl_buf_addf(&list, "%s%s", p == v ? "" : " ", *p);
+    return skl_fail(err, SKL_E_INVALID, "invalid filter '%s=[%.200s]'", key, list.p);
+}
+
 int skl_filters_bool(const struct skl_filters *f, const char *key, bool *ret, struct skl_error *err)
 {
-    char *const *v = skl_filters_values(f, key);
+    char *const *v = skl_filters_values(f, key), *const * p;
     bool yes = false, no = false;
 
+    for (p = v; p && *p; p++) {
+        yes |= skl_streq(*p, "1") || skl_streq(*p, "true");
+        no |= skl_streq(*p, "0") || skl_streq(*p, "false");
+    }
     if (!v)
         return 0;
-    for (; *v; v++) {
-        struct skl_str s = skl_str(*v);
-
-        if (skl_str_eqz(s, "1") || skl_str_ieqz(s, "true"))
-            yes = true;
-        else if (skl_str_eqz(s, "0") || skl_str_ieqz(s, "false"))
-            no = true;
-        else
-            return skl_fail(err, SKL_E_INVALID, "invalid filter '%s=%.200s'", key, *v);
-    }
-    if (yes && no)
-        return skl_fail(err, SKL_E_INVALID, "invalid filter '%s'", key);
+    if (yes == no) /* neither, or both */
+        return bad_values(key, v, err);
     *ret = yes;
     return 0;
 }

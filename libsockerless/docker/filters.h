@@ -45,7 +45,7 @@ bool skl_filters_name(struct skl_filters *f, const char *key, const char *name);
 /* "k" or "k=v", all of them. */
 bool skl_filters_labels(const struct skl_filters *f, const char *key,
                         const struct skl_labels *labels);
-/* A boolean value ("1", "true", ...): *ret is left alone if the key is not given. */
+/* A boolean value ("1", "true", "0", "false", and exactly so): *ret is left alone if the key is not given. */
 int skl_filters_bool(const struct skl_filters *f, const char *key, bool *ret,
                      struct skl_error *err);
 

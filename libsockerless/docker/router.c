@@ -8,6 +8,7 @@
 #include "base/encode.h"
 #include "base/json_read.h"
 #include "base/limits.h"
+#include "docker/go_json.h"
 #include "docker/routes.h"
 
 #define SERVED_MAX 155
@@ -139,6 +140,7 @@ static void on_body(void *arg, struct skl_http *x, struct skl_str body)
 {
     struct skl_request *r = arg;
     struct skl_error err;
+    size_t first;
 
     if (skl_str_trim(body).n == 0) {
         if (r->route->body == SKL_BODY_REQUIRED)
@@ -147,15 +149,12 @@ static void on_body(void *arg, struct skl_http *x, struct skl_str body)
             r->route->handler(r);
         return;
     }
-    if (check_type(x, &err) < 0 || skl_json_parse(body, &r->body, &err) < 0) {
+    if (check_type(x, &err) < 0 || skl_go_json_scan(body, &first, &err) < 0 ||
+        skl_go_json_fits(body, r->route->type, &err) < 0 ||
+        skl_json_parse(body, &r->body, &err) < 0)
         skl_request_error(r, &err);
-        return;
-    }
-    if (!cJSON_IsObject(r->body) && !cJSON_IsNull(r->body)) {
-        skl_request_fail(r, SKL_E_INVALID, "invalid JSON: the body must be an object");
-        return;
-    }
-    r->route->handler(r);
+    else
+        r->route->handler(r);
 }
 
 static void dispatch(struct skl_request *r, const struct skl_route *route)

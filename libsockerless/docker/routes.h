@@ -26,6 +26,7 @@ struct skl_route {
     enum skl_route_body body;
     int min_version; /* 0: all; below it the page does not exist */
     skl_route_cb *handler;
+    const char *type; /* of a JSON body: docker/go_json.h */
 };
 extern const struct skl_route skl_routes[];
 extern const size_t skl_routes_count;

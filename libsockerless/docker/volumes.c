@@ -1,4 +1,8 @@
 /* Volumes as records; what keeps their content is the backend's matter. */
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/id.h"
@@ -95,6 +99,48 @@ void skl_route_volume_inspect(struct skl_request *r)
         skl_request_fail(r, SKL_E_NOTFOUND, "get %s: no such volume", r->param);
 }
 
+/* "10m", "1GB", "5.5k": what units.RAMInBytes reads. */
+static bool is_size(const char *text)
+{
+    static const char units[] = "kKmMgGtTpP";
+    char *end;
+    double value = strtod(text, &end);
+
+    if (end == text || !isfinite(value) || value < 0 || !isdigit((unsigned char)text[0]))
+        return false;
+    if (*end == ' ')
+        end++;
+    if (*end && strchr(units, *end))
+        end++;
+    if (*end == 'i')
+        end++;
+    if (*end == 'b' || *end == 'B')
+        end++;
+    return *end == '\0';
+}
+
+/* A device needs a type and the other way round; options need both; a size needs a quota, which nobody has here. */
+static int check_mount(const char *name, const cJSON *options, struct skl_error *err)
+{
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(options, "type");
+    const cJSON *device = cJSON_GetObjectItemCaseSensitive(options, "device");
+    const cJSON *o = cJSON_GetObjectItemCaseSensitive(options, "o");
+    const char *size = skl_json_get_str(options, "size");
+
+    if ((type || o) && !device)
+        return skl_fail(err, SKL_E_INVALID, "create %.100s: missing required option: \"device\"",
+                        name);
+    if ((device || o) && !type)
+        return skl_fail(err, SKL_E_INVALID, "create %.100s: missing required option: \"type\"",
+                        name);
+    if (size && !is_size(size))
+        return skl_fail(err, SKL_E_INTERNAL, "create %.100s: invalid size: '%.60s'", name, size);
+    if (size && strtod(size, NULL) > 0)
+        return skl_fail(err, SKL_E_INVALID,
+                        "create %.100s: quota size requested but no quota support", name);
+    return 0;
+}
+
 /* The local driver takes the options of a mount and of a quota. */
 static int check_options(const char *name, const cJSON *options, struct skl_error *err)
 {
@@ -111,7 +157,7 @@ static int check_options(const char *name, const cJSON *options, struct skl_erro
             return skl_fail(err, SKL_E_INVALID, "create %.100s: invalid option: \"%.100s\"", name,
                             option->string);
     }
-    return 0;
+    return check_mount(name, options, err);
 }
 
 void skl_route_volume_create(struct skl_request *r)
@@ -144,7 +190,7 @@ void skl_route_volume_create(struct skl_request *r)
     v->name = skl_strdup(skl_str_empty(name) ? random : name);
     v->driver = skl_strdup("local");
     v->anonymous = skl_str_empty(name);
-    if (cJSON_IsObject(options) && options->child)
+    if (cJSON_IsObject(options))
         v->options_json = skl_render_text(options);
     cJSON_ArrayForEach(label, skl_json_get(r->body, "Labels")) if (cJSON_IsString(label))
         skl_labels_set(&v->labels, label->string, label->valuestring);

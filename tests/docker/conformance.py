@@ -31,6 +31,7 @@ from same import Engine  # noqa: E402
 ANY_VALUE = {"date", "content-length", "x-docker-container-path-stat"}
 # How a body is cut into pieces is the server's own affair.
 IGNORED = {"content-length", "transfer-encoding"}
+PREFIX = "invalid JSON: "
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(Z|[+-]\d\d:\d\d)")
 
 
@@ -214,6 +215,8 @@ def compare_json(row, ours, theirs, sides):
     for key in ("message", "error"):
         texts = [[sides[i].plain(str(v[key])) for v in values if isinstance(v, dict) and key in v]
                  for i, values in enumerate((ours, theirs))]
+        # Newer Engines put this before what Go's decoder says; the rest is the same.
+        texts[0] = [t[len(PREFIX):] if t.startswith(PREFIX) and t not in texts[1] else t for t in texts[0]]
         if texts[0] != texts[1]:
             yield key, *(" / ".join(t) for t in texts)
 

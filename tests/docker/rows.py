@@ -527,6 +527,118 @@ VOLUMES = [
     R("POST", '/volumes/prune?filters={"foo":["a"]}'),
 ]
 
+def opts(**options):
+    return {"Name": "ov", "DriverOpts": options}
+
+
+VOLUMES += [
+    *[row for o in (dict(type="tmpfs", device="tmpfs", o="size=1m"), dict(type="nfs", device=":/x", o="addr=1.2.3.4"), {}) for row in (
+        R("POST", "/volumes/create", opts(**o), note="options " + ",".join(o.values())),
+        R("GET", "/volumes/ov", note="options " + ",".join(o.values())),
+        R("DELETE", "/volumes/ov", set_up=True))],
+    *[R("POST", "/volumes/create", opts(**o), note="refused " + ",".join(f"{k}={v}" for k, v in o.items())) for o in (
+        dict(type="none"), dict(o="bind"), dict(device="/tmp"), dict(type=""), dict(o="bind", device="/tmp"), dict(size="1g"),
+        dict(size="junk"), dict(uid="1"), dict(type="tmpfs", device="tmpfs", size="1m"))],
+    R("GET", '/volumes?filters={"dangling":["1","0"]}'),
+    R("GET", '/volumes?filters={"dangling":["1","zz"]}'),
+    R("GET", '/volumes?filters={"dangling":["TRUE"]}'),
+    R("GET", '/volumes?filters={"name":["["]}'),
+    R("GET", '/volumes?filters={"label!":["a"]}'),
+    R("GET", '/volumes?filters={"name":"x"}'),
+    R("GET", '/volumes?filters=[]'),
+]
+
+# -- bodies of the wrong type, and what is no JSON, for every route that reads one
+def wrong(path, *fields, around=lambda field, value: {field: value}):
+    def row(field, value):
+        return R("POST", path, around(field, value), note=f"{field} {value!r}", verbatim=True)
+    # What fits some field (a text for an image, say) would be carried out; these do not.
+    strings = {"string": (5, True, ["x"], {"a": 1}), "bool": (5, "x", ["x"], {"a": 1}), "int": ("x", True, [], {"a": 1}, 1.5),
+               "uint": ("x", -1, 1.5), "strings": (5, "x", [5], {"a": 1}), "words": (5, True, [5], {"a": 1}),
+               "map": (5, "x", ["x"], {"a": 1}), "object": (5, "x", [], True), "list": (5, "x", ["x"], [5], {"a": 1})}
+    return [row(field, value) for kind, names in fields for field in names.split() for value in strings[kind]]
+
+
+def deep(path, at, *values, around=lambda x: x):
+    """at: names from the outside in; [] stands for a list of one"""
+    def build(names, value):
+        for name in reversed(names):
+            value = [value] if name == "[]" else {name: value}
+        return value
+    return [R("POST", path, around(build(at.split("."), v)), note=f"{at} {v!r}", verbatim=True) for v in values]
+
+
+def in_host(field, value):
+    return {"Image": "NOPE:x:y", "HostConfig": {field: value}}
+
+
+CREATE_PATH = "/containers/create"
+TYPES = [
+    *wrong(CREATE_PATH, ("string", "Hostname Domainname User WorkingDir MacAddress StopSignal"), ("words", "Cmd Entrypoint Shell"),
+           ("bool", "AttachStdin AttachStdout AttachStderr Tty OpenStdin StdinOnce ArgsEscaped NetworkDisabled"),
+           ("strings", "Env OnBuild"), ("map", "ExposedPorts Volumes Labels"), ("object", "Healthcheck HostConfig NetworkingConfig"),
+           ("int", "StopTimeout"), around=lambda f, v: {"Image": "NOPE:x:y", f: v}),
+    *wrong(CREATE_PATH, ("string", "Image")),
+    *wrong(CREATE_PATH,
+           ("strings", "Binds VolumesFrom Dns DnsOptions DnsSearch ExtraHosts GroupAdd Links SecurityOpt DeviceCgroupRules "
+                       "MaskedPaths ReadonlyPaths"),
+           ("string", "ContainerIDFile NetworkMode VolumeDriver CgroupnsMode IpcMode Cgroup PidMode UTSMode UsernsMode Runtime "
+                      "Isolation CgroupParent CpusetCpus CpusetMems"),
+           ("object", "LogConfig RestartPolicy"), ("map", "PortBindings StorageOpt Tmpfs Sysctls"), ("words", "CapAdd CapDrop"),
+           ("bool", "AutoRemove Privileged PublishAllPorts ReadonlyRootfs OomKillDisable Init"),
+           ("int", "OomScoreAdj ShmSize Memory CpuShares NanoCpus CpuPeriod CpuQuota CpuRealtimePeriod CpuRealtimeRuntime "
+                   "MemoryReservation MemorySwap MemorySwappiness PidsLimit CpuCount CpuPercent"),
+           ("uint", "BlkioWeight IOMaximumIOps IOMaximumBandwidth"),
+           ("list", "BlkioWeightDevice BlkioDeviceReadBps BlkioDeviceWriteBps BlkioDeviceReadIOps BlkioDeviceWriteIOps Devices "
+                    "DeviceRequests Ulimits Mounts"), around=in_host),
+    *[row for at, values in (
+        ("Healthcheck.Test", (5, [5])), ("Healthcheck.Interval", ("x", 1.5)), ("Healthcheck.Retries", ("x",)),
+        ("HostConfig.LogConfig.Type", (5,)), ("HostConfig.LogConfig.Config", (5, {"a": 5})), ("HostConfig.RestartPolicy.Name", (5,)),
+        ("HostConfig.RestartPolicy.MaximumRetryCount", ("x",)), ("HostConfig.PortBindings.80/tcp", (5, [5], [{"HostIp": 5}], [{"HostPort": 5}])),
+        ("HostConfig.Devices.[].PathOnHost", (5,)), ("HostConfig.DeviceRequests.[].Count", ("x",)),
+        ("HostConfig.DeviceRequests.[].Capabilities", (5, ["x"], [[5]])), ("HostConfig.DeviceRequests.[].Options", (5,)),
+        ("HostConfig.Ulimits.[].Name", (5,)), ("HostConfig.Ulimits.[].Soft", ("x",)), ("HostConfig.Mounts.[].Type", (5,)),
+        ("HostConfig.Mounts.[].ReadOnly", (5,)), ("HostConfig.Mounts.[].Consistency", (5,)), ("HostConfig.Mounts.[].BindOptions", (5,)),
+        ("HostConfig.Mounts.[].BindOptions.Propagation", (5,)), ("HostConfig.Mounts.[].VolumeOptions.NoCopy", (5,)),
+        ("HostConfig.Mounts.[].VolumeOptions.DriverConfig.Options", ({"a": 5},)), ("HostConfig.Mounts.[].TmpfsOptions.Mode", ("x",)),
+        ("HostConfig.BlkioWeightDevice.[].Weight", ("x",)), ("HostConfig.BlkioDeviceReadBps.[].Rate", (-1,)),
+        ("HostConfig.ConsoleSize", (5, ["x"], [-1])), ("NetworkingConfig.EndpointsConfig", (5, {"a": 5})),
+        ("NetworkingConfig.EndpointsConfig.a.Aliases", (5,)), ("NetworkingConfig.EndpointsConfig.a.IPAMConfig.LinkLocalIPs", (5,)),
+        ("NetworkingConfig.EndpointsConfig.a.DriverOpts", (5,)))
+      for row in deep(CREATE_PATH, at, *values, around=lambda b: {"Image": "NOPE:x:y", **b})],
+    *wrong("/containers/made/update", ("int", "Memory CpuShares NanoCpus"), ("uint", "BlkioWeight"), ("string", "CpusetCpus"),
+           ("object", "RestartPolicy")),
+    *wrong("/containers/nobody/exec", ("string", "User DetachKeys WorkingDir"), ("strings", "Env Cmd"),
+           ("bool", "Privileged Tty AttachStdin AttachStdout AttachStderr Detach")),
+    *wrong("/exec/nobody/start", ("bool", "Detach Tty")),
+    *wrong("/networks/create", ("string", "Name Driver Scope"), ("map", "Options Labels"), ("object", "IPAM ConfigFrom"),
+           ("bool", "CheckDuplicate EnableIPv6 Internal Attachable Ingress ConfigOnly")),
+    *[row for at, values in (("IPAM.Driver", (5,)), ("IPAM.Options", (5,)), ("IPAM.Config", (5, [5])), ("IPAM.Config.[].Subnet", (5,)),
+                             ("IPAM.Config.[].AuxiliaryAddresses", (5, {"a": 5})), ("ConfigFrom.Network", (5,)))
+      for row in deep("/networks/create", at, *values)],
+    *wrong("/networks/none/connect", ("string", "Container"), ("object", "EndpointConfig")),
+    *deep("/networks/none/connect", "EndpointConfig.IPAMConfig.IPv4Address", 5),
+    *deep("/networks/none/connect", "EndpointConfig.Links", 5),
+    *wrong("/networks/none/disconnect", ("string", "Container"), ("bool", "Force")),
+    *wrong("/volumes/create", ("string", "Name Driver"), ("map", "DriverOpts Labels")),
+    *wrong("/auth", ("string", "username password auth email serveraddress identitytoken registrytoken")),
+    *wrong("/commit?container=made", ("string", "Hostname"), ("words", "Cmd"), ("map", "Labels")),
+    *[R("POST", path, body, note=f"body {body}") for path in (
+        CREATE_PATH, "/containers/made/update", "/containers/nobody/exec", "/exec/nobody/start", "/networks/create",
+        "/networks/none/connect", "/networks/none/disconnect", "/volumes/create", "/auth", "/commit?container=made")
+      for body in ("[]", "5", '"x"', "true", '{"a":', "{,}")],
+    *[R("POST", CREATE_PATH, body, note=f"syntax {body!r}") for body in (
+        '{"a" 1}', "{'a':1}", '{"a":tru}', '{"a":01}', '{"a":-}', '{"a":1.}', '{"a":1e}', '{"a":"\x01"}', '{"a":"\\x"}',
+        '{"a":"\\u12x4"}', '{"a":[1 2]}', "nope", '{"a":NaN}', '{"a":"')],
+    *[R("POST", CREATE_PATH, {"Image": "busybox", "Cmd": ["true"], "HostConfig": {"Links": links, "NetworkMode": mode}},
+        note=f"links {links} {mode}") for links, mode in (
+            (["nothing:x"], "none"), (["nothing"], "none"), (["made:a:b"], "none"), ([""], "none"), ([":x"], "none"), (["made:x"], "host"))],
+    R("POST", CREATE_PATH + "?name=linked", {"Image": "busybox", "Cmd": ["true"], "HostConfig": {
+        "Links": ["made:x", "made", "/made:/linked/y"], "NetworkMode": "none"}}, note="links"),
+    R("GET", "/containers/linked/json", note="links"),
+    R("DELETE", "/containers/linked", set_up=True),
+]
+
 SWARM = [
     R("GET", "/swarm"), R("POST", "/swarm/join", {"RemoteAddrs": []}),
     R("POST", "/swarm/update?version=1", {}), R("GET", "/swarm/unlockkey"), R("POST", "/swarm/leave"),
@@ -550,4 +662,4 @@ EVENTS = [
     R("GET", '/events?since=1&until=1700000000', note="nothing in the past"),
 ]
 
-ROWS = SYSTEM + CREATE + RUN + EXEC + ARCHIVE + PAUSE + END + EVENTS + IMAGES + BUILD + NETWORKS + ADDRESSES + VOLUMES + SWARM
+ROWS = SYSTEM + CREATE + RUN + EXEC + ARCHIVE + PAUSE + END + EVENTS + IMAGES + BUILD + NETWORKS + ADDRESSES + VOLUMES + TYPES + SWARM

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/json_read.h"
 #include "docker/create_internal.h"
+#include "docker/go_json.h"
 #include "docker/render.h"
 
 static bool has_agent(void *ctx, const struct skl_container_spec *spec, const char **why_not)
@@ -36,7 +37,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     SKL_AUTO_JSON cJSON *body = NULL;
     struct skl_error err;
 
-    if (skl_json_parse(skl_str_n((const char *)data, n), &body, NULL) < 0 || !cJSON_IsObject(body))
+    size_t first;
+
+    /* As the router does: what is scanned and fits is what the rest may rely on. */
+    if (skl_go_json_scan(skl_str_n((const char *)data, n), &first, NULL) < 0 ||
+        skl_go_json_fits(skl_str_n((const char *)data, n), "runconfig.ContainerConfigWrapper",
+                         NULL) < 0 ||
+        skl_json_parse(skl_str_n((const char *)data, n), &body, NULL) < 0 || !cJSON_IsObject(body))
         return 0;
     x.body = body;
     x.c = skl_container_new();

@@ -87,7 +87,8 @@ START_TEST(json_bodies_are_checked_as_docker_does)
     ck_assert_int_eq(bad.status, 400);
     ck_assert(skl_str_starts(skl_str(skl_json_get_str(bad.json, "message")), "invalid JSON: "));
     docker_refused("POST", "/containers/create", "[]", 400,
-                   "invalid JSON: the body must be an object");
+                   "invalid JSON: json: cannot unmarshal array into Go value of type "
+                   "runconfig.ContainerConfigWrapper");
 }
 END_TEST
 
@@ -156,7 +157,9 @@ static const struct {
     {"", "{\"Image\":\"busybox\",\"ExposedPorts\":{\"x\":{}}}", 400,
      "invalid port specification: \"x\""},
     {"", "{\"Image\":\"busybox\",\"Tty\":\"yes\"}", 400,
-     "invalid JSON: cannot unmarshal string into field Config.Tty of type bool"},
+     "invalid JSON: json: cannot unmarshal string into Go struct field ContainerConfigWrapper.Tty "
+     "of "
+     "type bool"},
     {"", "{\"Image\":\"busybox\",\"StopSignal\":\"FOO\"}", 400, "Invalid signal: FOO"},
     {"", "{\"Image\":\"busybox\",\"Healthcheck\":{\"Interval\":5}}", 400,
      "Interval in Healthcheck cannot be less than 1ms"},
@@ -365,10 +368,46 @@ START_TEST(a_taken_name_conflicts_and_leaves_no_volume)
 }
 END_TEST
 
+START_TEST(links_are_looked_up_and_shown_with_both_names)
+{
+    static const struct {
+        const char *mode, *link;
+        int status;
+        const char *message;
+    } rows[] = {
+        {"none", "nobody:x", 400, "could not get container for nobody: No such container: nobody"},
+        {"none", ":x", 400, "could not get container for : invalid name or ID supplied: \"\""},
+        {"none", "", 500, "empty string specified for links"},
+        {"none", "aa:b:c", 500, "bad format for links: aa:b:c"},
+        {"host", "aa:b", 400,
+         "conflicting options: host type networking can't be used with links. This would result in "
+         "undefined behavior"},
+    };
+
+    docker_create("?name=aa", "{\"Image\":\"busybox\"}");
+    for (size_t i = 0; i < SKL_ARRAY_LEN(rows); i++) {
+        char body[200];
+
+        snprintf(
+            body, sizeof(body),
+            "{\"Image\":\"busybox\",\"HostConfig\":{\"NetworkMode\":\"%s\",\"Links\":[\"%s\"]}}",
+            rows[i].mode, rows[i].link);
+        docker_refused("POST", "/containers/create", body, rows[i].status, rows[i].message);
+    }
+    docker_create("?name=bb",
+                  "{\"Image\":\"busybox\",\"HostConfig\":{\"Links\":[\"aa\",\"/aa:/x/y\"]}}");
+    AUTO_ANSWER i = docker_call("GET", "/containers/bb/json", NULL);
+    const cJSON *links = at(i.json, "HostConfig", "Links");
+    ck_assert_str_eq(cJSON_GetArrayItem(links, 0)->valuestring, "/aa:/bb/aa");
+    ck_assert_str_eq(cJSON_GetArrayItem(links, 1)->valuestring, "/aa:/bb/y");
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("all");
 
+    tcase_add_test(t, links_are_looked_up_and_shown_with_both_names);
     tcase_add_test(t, ping_answers_ok_with_the_versions_headers);
     tcase_add_test(t, unknown_pages_and_wrong_methods_are_not_found);
     tcase_add_test(t, old_and_new_versions_are_refused_newer_clients_are_served);

@@ -235,7 +235,8 @@ static const struct {
 } update_refusals[] = {
     {"{\"Memory\":1000}", 400, "Minimum memory limit allowed is 6MB"},
     {"{\"Memory\":\"x\"}", 400,
-     "invalid JSON: cannot unmarshal string into field UpdateConfig.Memory of type int64"},
+     "invalid JSON: json: cannot unmarshal string into Go struct field UpdateConfig.Memory of type "
+     "int64"},
     {"{\"RestartPolicy\":{\"Name\":\"sometimes\"}}", 400, "invalid restart policy 'sometimes'"},
     {"{\"CpuQuota\":1000}", 409,
      "Cannot update container %s: Conflicting options: CPU Quota cannot be updated as NanoCPUs "

@@ -164,6 +164,45 @@ END_TEST
 
 /* -- events */
 
+START_TEST(options_of_volumes_are_those_of_the_local_driver)
+{
+    static const struct {
+        const char *options;
+        int status;
+        const char *message; /* NULL: taken */
+    } rows[] = {
+        {"{\"type\":\"nfs\",\"device\":\":/x\",\"o\":\"addr=1.2.3.4\"}", 201, NULL},
+        {"{}", 201, NULL},
+        {"{\"type\":\"none\"}", 400, "create v1: missing required option: \"device\""},
+        {"{\"o\":\"bind\"}", 400, "create v1: missing required option: \"device\""},
+        {"{\"device\":\"/x\"}", 400, "create v1: missing required option: \"type\""},
+        {"{\"size\":\"1.5GiB\"}", 400, "create v1: quota size requested but no quota support"},
+        {"{\"size\":\"1x\"}", 500, "create v1: invalid size: '1x'"},
+        {"{\"size\":\"inf\"}", 500, "create v1: invalid size: 'inf'"},
+        {"{\"uid\":\"1\"}", 400, "create v1: invalid option: \"uid\""},
+    };
+
+    for (size_t i = 0; i < SKL_ARRAY_LEN(rows); i++) {
+        char body[200];
+
+        snprintf(body, sizeof(body), "{\"Name\":\"v1\",\"DriverOpts\":%s}", rows[i].options);
+        if (rows[i].message) {
+            docker_refused("POST", "/volumes/create", body, rows[i].status, rows[i].message);
+        } else {
+            AUTO_ANSWER made = docker_call("POST", "/volumes/create", body);
+            ck_assert_int_eq(made.status, rows[i].status);
+            ck_assert(cJSON_IsObject(skl_json_get(made.json, "Options")));
+            docker_expect("DELETE", "/volumes/v1", NULL, 204);
+        }
+    }
+    docker_refused("GET", "/volumes?filters={\"dangling\":[\"1\",\"0\"]}", NULL, 400,
+                   "invalid filter 'dangling=[1 0]'");
+    docker_refused("GET", "/volumes?filters={\"dangling\":[\"TRUE\"]}", NULL, 400,
+                   "invalid filter 'dangling=[TRUE]'");
+    docker_expect("GET", "/volumes?filters={\"dangling\":[\"1\",\"zz\"]}", NULL, 200);
+}
+END_TEST
+
 START_TEST(stored_events_are_replayed_in_order_and_filtered)
 {
     docker_create("?name=ev", "{\"Image\":\"busybox\",\"Labels\":{\"p\":\"q\"}}");
@@ -250,6 +289,7 @@ int main(void)
     tcase_add_test(t, a_bad_reference_is_refused_before_any_registry_is_asked);
     tcase_add_test(t, networks_are_made_shown_connected_and_removed);
     tcase_add_test(t, volumes_are_made_shown_and_removed);
+    tcase_add_test(t, options_of_volumes_are_those_of_the_local_driver);
     tcase_add_test(t, stored_events_are_replayed_in_order_and_filtered);
     tcase_add_test(t, live_events_come_as_they_happen);
     tcase_add_test(t, a_slow_listener_misses_nothing_that_the_journal_has);
