@@ -124,16 +124,18 @@ static int handle(struct mg_connection *conn, void *arg)
     const struct mg_request_info *info = mg_get_request_info(conn);
     struct sim_server *s = arg;
     const char *host = mg_get_header(conn, "Host");
-    SKL_AUTO_BUF struct skl_buf body = {0};
+    SKL_AUTO_BUF struct skl_buf body = {0}, path = {0};
     struct sim_answer a = {.status = 500};
     struct sim_request r = {
         .method = info->request_method,
-        .path = info->local_uri,
-        .raw_path = info->request_uri,
+        .raw_path = info->local_uri,
         .query = info->query_string ? info->query_string : "",
         .conn = conn,
     };
 
+    skl_buf_init(&path, SKL_MAX_REQUEST_LINE);
+    skl_url_decode(&path, skl_str(r.raw_path), false);
+    r.path = path.p;
     skl_buf_init(&body, MAX_BODY);
     skl_buf_init(&a.headers, 64 * SKL_KIB);
     skl_buf_init(&a.body, SKL_MAX_CLOUD_BODY);
@@ -170,8 +172,8 @@ int sim_server_start(const char *listen, sim_handler_cb *cb, void *arg, struct s
                              "60000",
                              "tcp_nodelay",
                              "1",
-                             "decode_url",
-                             "yes",
+                             "decode_url", /* it would decode in place; both forms are wanted */
+                             "no",
                              NULL};
     struct mg_callbacks callbacks = {0};
     struct mg_server_port ports[4];

@@ -96,6 +96,12 @@ void sim_runtime_free(struct sim_runtime *rt)
     free(rt);
 }
 
+void sim_runtime_hurry(struct sim_runtime *rt)
+{
+    if (rt->stop_grace_ms > 1000)
+        rt->stop_grace_ms = 1000;
+}
+
 const char *sim_runtime_kind(const struct sim_runtime *rt)
 {
     return rt->runc ? "runc" : "process";

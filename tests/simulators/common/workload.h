@@ -48,7 +48,8 @@ struct sim_runtime_config {
 struct sim_runtime;
 int sim_runtime_new(const struct sim_runtime_config *c, struct sim_runtime **ret,
                     struct skl_error *err);
-void sim_runtime_free(struct sim_runtime *rt); /* no workload may run */
+void sim_runtime_free(struct sim_runtime *rt);  /* no workload may run */
+void sim_runtime_hurry(struct sim_runtime *rt); /* the end of it all: at most a second of grace */
 const char *sim_runtime_kind(const struct sim_runtime *rt);
 
 struct sim_workload_events {
