@@ -2,7 +2,7 @@
 BUILD     := build
 BUILD_SAN := build-san
 
-.PHONY: all deps build build-san demo run test check sim-test-azure docker-test test-clients bench fuzz fmt tidy clean
+.PHONY: all deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients bench fuzz fmt tidy clean
 
 all: build
 
@@ -17,7 +17,8 @@ run: build ; @tools/run.sh $(BUILD)
 
 test: build-san ; @tools/test.sh $(BUILD_SAN)
 check: test
-sim-test-azure: build-san ; @tools/test.sh $(BUILD_SAN) --suite sim
+sim-test-azure: build-san ; @tools/test.sh $(BUILD_SAN) --suite sim-azure
+sim-test-gcp: build-san ; @tools/test.sh $(BUILD_SAN) --suite sim-gcp
 docker-test: build-san ; @tools/install-deps.sh docker-test && tools/test.sh $(BUILD_SAN) --suite docker
 # Clients of other languages, fetched from their registries; each skips when it cannot be had.
 test-clients: build-san ; @tests/clients/install.sh $(BUILD_SAN)/clients; tools/test.sh $(BUILD_SAN) --suite clients

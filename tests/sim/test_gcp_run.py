@@ -276,6 +276,27 @@ class Run(unittest.TestCase):
                                         {"scaling": {"scalingMode": "AUTOMATIC"}}))
         self.assertEqual(self.invoke(uri)[0], 200)
 
+    def test_faults_of_invocations_and_maintenance(self):
+        uri = self.make("unlucky")["uri"]
+
+        def faults(spec):
+            self.assertEqual(request("POST", self.cloud.base + "/simulator/fault", spec)[0], 200)
+        faults("invoke=503*2")
+        self.assertEqual([self.invoke(uri)[0] for _ in range(3)], [503, 503, 200])
+        faults("invoke=lost")
+        with self.assertRaises(OSError):
+            self.invoke(uri, "/cgi-bin/slow")
+        faults("")
+        self.assertEqual(self.invoke(uri)[0], 200)
+        self.cloud.ok("POST", "/simulator/maintenance?service=unlucky", "")
+        await_true("it is told", lambda: "got TERM" in self.logs("unlucky", "stdout"))
+        self.assertEqual(self.invoke(uri)[0], 200)
+
+    def test_the_agent_is_there(self):
+        agent = "/sockerless/bin/sockerless-agent"
+        self.make("agent", template__containers__0__command=["sh", "-c", f"{agent} --version; " + SERVER])
+        await_true("it says its version", lambda: any("sockerless-agent" in line for line in self.logs("agent", "stdout")))
+
     # -- volumes
 
     def test_buckets_and_empty_dirs(self):

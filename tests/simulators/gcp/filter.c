@@ -250,6 +250,11 @@ static struct gcp_filter *parse_values(struct parser *k, const struct gcp_filter
     return f;
 }
 
+static bool is_keyword(const char *word)
+{
+    return strcmp(word, "AND") == 0 || strcmp(word, "OR") == 0 || strcmp(word, "NOT") == 0;
+}
+
 static struct gcp_filter *parse_comparison(struct parser *k)
 {
     struct gcp_filter field = {.kind = NODE_TEXT};
@@ -273,6 +278,8 @@ static struct gcp_filter *parse_comparison(struct parser *k)
         }
         if (take_operator(k, &field.op)) {
             f = parse_values(k, &field);
+        } else if (!quoted && is_keyword(field.parts[0])) {
+            refuse(k, "a word of the language is in the place of a field");
         } else if (field.n_parts == 1) { /* a text anywhere */
             f = skl_new0(struct gcp_filter);
             f->kind = NODE_TEXT;

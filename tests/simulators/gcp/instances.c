@@ -364,7 +364,7 @@ void gcp_housekeep(struct sim *s)
     pthread_cond_broadcast(&s->changed); /* operations that only time completes */
 }
 
-static void stop_service(struct service *v)
+void gcp_instances_stop(struct service *v)
 {
     struct skl_list *it, *it2;
 
@@ -383,7 +383,7 @@ void gcp_instances_stop_all(struct sim *s)
 
     pthread_mutex_lock(&s->lock);
     while ((v = skl_map_next(&s->services, &i, NULL)))
-        stop_service(v);
+        gcp_instances_stop(v);
     while (s->n_instances > 0) {
         gcp_housekeep(s);
         if (s->n_instances > 0)

@@ -8,6 +8,8 @@
 #include "proxy.h"
 #include "sim.h"
 
+#define LOST_AFTER_MS 300
+
 struct call {
     struct service *service;
     struct instance *instance; /* NULL: the stub answers */
@@ -15,6 +17,7 @@ struct call {
     char *target; /* what the container sees */
     char *headers;
     bool is_own_auth; /* Authorization carried the ID token */
+    bool is_lost;     /* a fault: the request arrives, its answer does not */
 };
 
 /* -- which service */
@@ -269,7 +272,8 @@ static void answer_failure(enum sim_proxy_result result, struct sim_answer *a)
 
 static int pass_on(const struct sim_request *r, struct call *c, struct sim_answer *a)
 {
-    int64_t limit = gcp_duration_ms(skl_json_get_str(c->revision->template, "timeout"), 300000);
+    const char *timeout = skl_json_get_str(c->revision->template, "timeout");
+    int64_t limit = c->is_lost ? LOST_AFTER_MS : gcp_duration_ms(timeout, 300000);
     struct sim_proxy p = {
         .request = r,
         .address = "127.0.0.1",
@@ -284,6 +288,7 @@ static int pass_on(const struct sim_request *r, struct call *c, struct sim_answe
     enum sim_proxy_result result = sim_proxy_run(&p);
 
     a->sent = p.head_sent;
+    a->drop = c->is_lost;
     if (!p.head_sent)
         answer_failure(result, a);
     return p.head_sent ? p.status : a->status;
@@ -314,7 +319,7 @@ static void invoke(struct sim *s, const struct sim_request *r, struct call *c, s
     gcp_count(s, "invoke");
     if (ingress && strcmp(ingress, "INGRESS_TRAFFIC_ALL") != 0)
         gcp_html(a, 404, "Page not found", "The requested URL was not found on this server.");
-    else if (gcp_invoke_fault(s, a))
+    else if (gcp_invoke_fault(s, a, &c->is_lost))
         ;
     else if (check_caller(s, r, c, a) && take_instance(s, c, a) == 0)
         run_call(s, r, c, a);

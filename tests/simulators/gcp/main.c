@@ -123,6 +123,21 @@ static void set_faults(struct sim *s, const struct sim_request *r, struct sim_an
     sim_text(a, sim_faults_parse(&s->faults, spec) ? 200 : 400, "{}");
 }
 
+/* What maintenance does at any time: the instances of a service are told to end. */
+static void end_instances(struct sim *s, const struct sim_request *r, struct sim_answer *a)
+{
+    char *id SKL_AUTO_STR = sim_query(r, "service");
+    struct service *v;
+    size_t i = 0;
+
+    sim_text(a, 404, "{}");
+    while ((v = skl_map_next(&s->services, &i, NULL)))
+        if (skl_streq(v->id, id)) {
+            gcp_instances_stop(v);
+            sim_text(a, 200, "{}");
+        }
+}
+
 static bool simulator_route(struct sim *s, const struct sim_request *r, struct sim_answer *a)
 {
     if (skl_streq(r->path, "/simulator/state"))
@@ -131,6 +146,8 @@ static bool simulator_route(struct sim *s, const struct sim_request *r, struct s
         show_credentials(s, r, a);
     else if (skl_streq(r->path, "/simulator/fault"))
         set_faults(s, r, a);
+    else if (skl_streq(r->path, "/simulator/maintenance"))
+        end_instances(s, r, a);
     else
         return false;
     return true;
@@ -234,11 +251,15 @@ static bool make_fault(struct sim *s, const char *method, struct sim_answer *a, 
     return true;
 }
 
-bool gcp_invoke_fault(struct sim *s, struct sim_answer *a)
+bool gcp_invoke_fault(struct sim *s, struct sim_answer *a, bool *lost)
 {
-    bool lost, slow;
+    struct sim_fault f = sim_fault_next(&s->faults, "invoke");
 
-    return make_fault(s, "invoke", a, &lost, &slow) || lost;
+    *lost = f.lost;
+    a->drop = f.drop;
+    if (f.status)
+        gcp_html(a, f.status, "Server Error", "The server has an error that was asked for.");
+    return f.drop || f.status;
 }
 
 static bool check_project(struct sim *s, const struct gcp_path *p, struct sim_answer *a)

@@ -281,7 +281,6 @@ struct revision *gcp_service_change(struct service *v, cJSON *own_json, bool for
 void gcp_service_delete(struct service *v)
 {
     struct sim *s = v->sim;
-    struct skl_list *it, *it2;
 
     if (v->deleted)
         return;
@@ -290,12 +289,7 @@ void gcp_service_delete(struct service *v)
     skl_map_remove(&s->services, skl_str(v->name));
     skl_list_push(&s->deleted, &v->in_deleted);
     v->free_ms = gcp_now_ms() + s->options->latency_ms;
-    skl_list_foreach (it, &v->revisions) {
-        struct revision *r = SKL_LIST_ENTRY(it, struct revision, in_service);
-
-        skl_list_foreach (it2, &r->instances)
-            gcp_instance_stop(SKL_LIST_ENTRY(it2, struct instance, in_revision));
-    }
+    gcp_instances_stop(v);
 }
 
 static bool was_just_deleted(struct sim *s, const char *name)

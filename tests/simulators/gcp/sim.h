@@ -277,6 +277,7 @@ cJSON *gcp_condition(const char *type, const char *state, const char *reason_key
 /* instances.c; all with the lock held */
 struct instance *gcp_instance_start(struct revision *v, const char *why);
 void gcp_instance_stop(struct instance *x);
+void gcp_instances_stop(struct service *v); /* all of them */
 int gcp_max_instances(const struct service *v);
 int gcp_min_instances(const struct service *v);
 bool gcp_is_disabled(const struct service *v); /* scaled to zero by hand */
@@ -311,7 +312,7 @@ cJSON *gcp_request(struct sim *s, const struct sim_request *r, const char *api, 
                    struct sim_answer *a);
 
 /* faults, in main.c: true: the call is answered */
-bool gcp_invoke_fault(struct sim *s, struct sim_answer *a);
+bool gcp_invoke_fault(struct sim *s, struct sim_answer *a, bool *lost);
 
 /* storage.c */
 char *gcp_bucket_dir(struct sim *s, const char *bucket); /* owned; NULL: there is none */
