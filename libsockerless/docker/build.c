@@ -11,6 +11,7 @@
 #include "docker/build_job.h"
 #include "docker/filters.h"
 #include "docker/layers.h"
+#include "docker/prune.h"
 #include "docker/routes.h"
 
 void skl_build_job_free(struct skl_build_job *j)
@@ -256,6 +257,7 @@ void skl_route_build_prune(struct skl_request *r)
     struct skl_filters filters = {0};
     struct skl_error err;
     struct skl_json json;
+    int64_t reclaimed;
 
     if (skl_filters_parse(text, &filters, &err) < 0) {
         skl_request_error(r, &err);
@@ -263,11 +265,13 @@ void skl_route_build_prune(struct skl_request *r)
         return;
     }
     skl_filters_fini(&filters);
+    reclaimed = skl_layers_collect(r->engine);
+    skl_prune_event(r->engine, "builder", reclaimed);
     skl_buf_init(&b, 4096);
     skl_json_init(&json, &b);
     skl_json_object(&json, NULL);
     skl_json_null(&json, "CachesDeleted");
-    skl_json_int(&json, "SpaceReclaimed", skl_layers_collect(r->engine));
+    skl_json_int(&json, "SpaceReclaimed", reclaimed);
     skl_json_end_object(&json);
     skl_request_json(r, 200, &b);
 }

@@ -5,6 +5,7 @@
 #include "base/json_read.h"
 #include "base/limits.h"
 #include "docker/build_job.h"
+#include "docker/image_events.h"
 #include "docker/layers.h"
 #include "docker/render.h"
 
@@ -51,16 +52,6 @@ static struct skl_image *make_image(struct skl_build_job *j, const struct skl_bu
         take_labels(i, skl_json_get(json, "config"));
     }
     return i;
-}
-
-static void emit_tag(struct skl_engine *e, const struct skl_image *i, const char *ref)
-{
-    struct skl_labels attributes = {0};
-
-    skl_labels_copy(&attributes, &i->labels);
-    skl_labels_set(&attributes, "name", ref);
-    skl_journal_emit(skl_store_journal(e->store), "image", "tag", i->id, NULL, attributes.pairs);
-    skl_labels_fini(&attributes);
 }
 
 /* A Dockerfile of FROM alone gives its image another name. */
@@ -112,7 +103,7 @@ int skl_build_job_record(struct skl_build_job *j, struct skl_error *err)
     if (rc < 0)
         return rc;
     for (char **p = j->tags; p && *p; p++)
-        emit_tag(j->e, i, *p);
+        skl_image_event(j->e, i, "tag", *p);
     skl_render_forget_lists(j->e->store);
     say_result(j, &r);
     return 0;

@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "build/config.h"
 #include "docker/fields.h"
+#include "docker/image_events.h"
 #include "docker/image_names.h"
 #include "docker/lifecycle.h"
 #include "docker/render.h"
@@ -328,6 +329,8 @@ void skl_route_commit(struct skl_request *r)
         skl_request_error(r, &err);
         return;
     }
+    if (x.ref)
+        skl_image_event(r->engine, i, "tag", x.ref);
     emit(&x, i);
     skl_render_forget_lists(r->engine->store);
     skl_buf_init(&b, 4096);

@@ -99,7 +99,8 @@ void skl_event_render(const struct skl_event *e, struct skl_buf *b)
     skl_json_object(&j, NULL);
     if (container || skl_streq(e->type, "image")) {
         skl_json_str(&j, "status", e->action);
-        skl_json_str(&j, "id", e->actor_id);
+        if (!skl_str_empty(e->actor_id))
+            skl_json_str(&j, "id", e->actor_id);
     }
     if (container && e->from)
         skl_json_str(&j, "from", e->from);

@@ -5,6 +5,7 @@
  * cut: a gap that nobody notices would be worse.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -12,11 +13,14 @@
 #include "docker/event_filter.h"
 #include "docker/routes.h"
 
+#define RECORD_SEPARATOR '\x1e'
+
 struct listener {
     struct skl_request *r;
     struct skl_filters filters;
     struct skl_event_sub *sub;
     struct skl_timer *end;
+    bool sequence;     /* records of RFC 7464: a separator before each */
     int64_t until_ns;  /* 0: none */
     int64_t last_ns;   /* of the last event that was looked at */
     uint64_t missed;   /* happened while the client did not read */
@@ -55,6 +59,8 @@ static void write_event(struct listener *l, const struct skl_event *e)
     l->last_ns = e->time_ns;
     if (!skl_event_filter_takes(&l->filters, e))
         return;
+    if (l->sequence)
+        skl_buf_addc(&b, RECORD_SEPARATOR);
     skl_event_render(e, &b);
     skl_http_write(l->r->http, b.p, b.n);
 }
@@ -121,8 +127,51 @@ static int take_times(struct skl_request *r, int64_t now_ns, int64_t *since, int
     return rc;
 }
 
+/* A quality of 0 refuses. */
+static double quality(struct skl_str parameters)
+{
+    while (parameters.n > 0) {
+        struct skl_str one = skl_str_trim(skl_str_cut(parameters, ';', &parameters));
+
+        if (skl_str_istarts(one, "q=")) {
+            SKL_AUTO_STR char *value = skl_str_dup(skl_str_skip(one, 2));
+
+            return strtod(value, NULL);
+        }
+    }
+    return 1;
+}
+
+/* Since API 1.52 clients may ask for a type of their streams by name; who does not gets the old one. */
+static const char *media_type(const struct skl_request *r)
+{
+    static const char *const offers[] = {"application/x-ndjson", "application/jsonl",
+                                         "application/json-seq"};
+    struct skl_str rest = skl_http_header(r->http, "Accept");
+    const char *best = "application/json";
+    double best_quality = 0;
+
+    while (rest.n > 0) {
+        struct skl_str parameters, one = skl_str_cut(rest, ',', &rest);
+        struct skl_str type = skl_str_trim(skl_str_cut(one, ';', &parameters));
+        double q = quality(parameters);
+
+        if (skl_str_ieqz(type, "application/json") && q > best_quality) {
+            best = "application/json";
+            best_quality = q;
+        }
+        for (size_t i = 0; i < SKL_ARRAY_LEN(offers); i++)
+            if (skl_str_ieqz(type, offers[i]) && q > best_quality) {
+                best = offers[i];
+                best_quality = q;
+            }
+    }
+    return best;
+}
+
 void skl_route_events(struct skl_request *r)
 {
+    const char *type = media_type(r);
     SKL_AUTO_STR char *text = skl_request_query(r, "filters");
     struct skl_journal *journal = skl_store_journal(r->engine->store);
     int64_t now_ns = skl_wall_ns(), since, until;
@@ -141,7 +190,8 @@ void skl_route_events(struct skl_request *r)
     l->until_ns = until;
     r->state = l;
     r->on_gone = on_gone;
-    skl_request_begin(r, 200, "application/json", NULL);
+    l->sequence = skl_streq(type, "application/json-seq");
+    skl_request_begin(r, 200, type, NULL);
     skl_http_end_on_eof(r->http, true);
     if (since >= 0)
         skl_journal_replay(journal, since, until, on_stored, l);

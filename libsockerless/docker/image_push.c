@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "docker/image_ask.h"
+#include "docker/image_events.h"
 #include "docker/routes.h"
 
 #define DEADLINE_MS (30 * 60 * INT64_C(1000))
@@ -123,7 +124,6 @@ static void pushed(void *arg, bool canceled)
     struct push *p = arg;
     SKL_AUTO_STR char *name = skl_reference_familiar(&p->to.ref);
     SKL_AUTO_STR char *bare = skl_reference_familiar_name(&p->to.ref);
-    char *attributes[] = {(char[]){"name"}, bare, NULL};
 
     if (canceled)
         p->rc = skl_fail(&p->err, SKL_E_CANCELED, "the daemon is shutting down");
@@ -133,8 +133,7 @@ static void pushed(void *arg, bool canceled)
         return;
     }
     done_lines(p);
-    skl_journal_emit(skl_store_journal(p->r->engine->store), "image", "push", name, NULL,
-                     attributes);
+    skl_image_event_of(p->r->engine, name, "push", bare, NULL);
     flush(p);
     p->at++;
     next(p);

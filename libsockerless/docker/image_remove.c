@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "docker/image_events.h"
 #include "docker/image_names.h"
 #include "docker/layers.h"
 #include "docker/prune.h"
@@ -14,6 +15,7 @@
 #define SHORT_ID 12
 
 struct removal {
+    struct skl_engine *e;
     struct skl_store *s;
     struct skl_image *i;
     const char *name; /* as the user wrote it */
@@ -57,12 +59,15 @@ static int check_users(const struct removal *x, struct skl_error *err)
     return 0;
 }
 
-static int untag(struct removal *x, const char *ref, struct skl_error *err)
+/* Digests that go with their last tag go without a word. */
+static int untag(struct removal *x, const char *ref, bool told, struct skl_error *err)
 {
     SKL_AUTO_STR char *copy = skl_strdup(ref);
     int rc = skl_image_untag(x->s, x->i, copy, err);
 
     if (rc == 0) {
+        if (told)
+            skl_image_event(x->e, x->i, "untag", NULL);
         skl_json_object(&x->j, NULL);
         skl_json_str(&x->j, "Untagged", copy);
         skl_json_end_object(&x->j);
@@ -81,7 +86,7 @@ static int untag_digests(struct removal *x, const char *repository, struct skl_e
         if (repository && !skl_streq(name, repository))
             n++;
         else
-            rc = untag(x, x->i->digests[n], err);
+            rc = untag(x, x->i->digests[n], !repository, err);
     }
     return rc;
 }
@@ -111,6 +116,7 @@ static int delete_image(struct removal *x, struct skl_error *err)
     int rc = skl_image_remove(x->s, x->i, err);
 
     if (rc == 0) {
+        skl_image_event_of(x->e, id, "delete", id, NULL);
         skl_json_object(&x->j, NULL);
         skl_json_str(&x->j, "Deleted", id);
         skl_json_end_object(&x->j);
@@ -129,7 +135,7 @@ static int remove_by_id(struct removal *x, struct skl_error *err)
                         SHORT_ID, short_id(x->i));
     rc = check_users(x, err);
     while (rc == 0 && x->i->refs && x->i->refs[0])
-        rc = untag(x, x->i->refs[0], err);
+        rc = untag(x, x->i->refs[0], true, err);
     if (rc == 0)
         rc = untag_digests(x, NULL, err);
     return rc < 0 ? rc : delete_image(x, err);
@@ -148,7 +154,7 @@ static int remove_by_name(struct removal *x, const char *ref, struct skl_error *
                         "conflict: unable to remove repository reference \"%.200s\" (must force) - "
                         "container %.*s is using its referenced image %.*s",
                         x->name, SHORT_ID, c->id, SHORT_ID, short_id(x->i));
-    rc = untag(x, ref, err);
+    rc = untag(x, ref, true, err);
     if (rc == 0 && tags_in(x->i, repository) == 0)
         rc = untag_digests(x, repository, err);
     if (rc < 0 || (x->i->refs && x->i->refs[0]) || (x->i->digests && x->i->digests[0]))
@@ -179,6 +185,7 @@ static int remove_image(struct removal *x, struct skl_error *err)
 void skl_route_image_remove(struct skl_request *r)
 {
     struct removal x = {
+        .e = r->engine,
         .s = r->engine->store,
         .name = r->param,
         .force = skl_request_query_bool(r, "force", false),
@@ -211,7 +218,7 @@ static bool is_unused(const struct removal *x)
 void skl_route_image_prune(struct skl_request *r)
 {
     SKL_AUTO_PRUNE struct skl_prune prune = {0};
-    struct removal x = {.s = r->engine->store, .force = true};
+    struct removal x = {.e = r->engine, .s = r->engine->store, .force = true};
     SKL_AUTO_BUF struct skl_buf b = {0};
     bool dangling = true;
     int64_t reclaimed = 0;

@@ -10,6 +10,7 @@
 #include "base/json_read.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "docker/image_events.h"
 #include "docker/render.h"
 #include "registry/registry.h"
 
@@ -277,12 +278,8 @@ static void emit_pull(struct resolving *x, const struct skl_image *i)
 {
     SKL_AUTO_STR char *name = skl_reference_familiar(&x->ref);
     SKL_AUTO_STR char *bare = skl_reference_familiar_name(&x->ref);
-    struct skl_labels attributes = {0};
 
-    skl_labels_copy(&attributes, &i->labels);
-    skl_labels_set(&attributes, "name", bare);
-    skl_journal_emit(skl_store_journal(x->e->store), "image", "pull", name, NULL, attributes.pairs);
-    skl_labels_fini(&attributes);
+    skl_image_event_of(x->e, name, "pull", bare, &i->labels);
 }
 
 static void done(void *arg, bool canceled)

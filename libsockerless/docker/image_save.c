@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/tar.h"
 #include "docker/image_ask.h"
+#include "docker/image_events.h"
 #include "docker/routes.h"
 
 #define PIECE      (4 * SKL_MIB)
@@ -20,6 +21,7 @@
 
 struct saved_image {
     struct skl_ask ask;
+    char id[72]; /* of the image, for the event */
     char **tags;
     struct skl_registry_image found;
     size_t layer; /* the one that is being sent */
@@ -265,6 +267,20 @@ static void gone(struct skl_request *r)
         save_free(s); /* it waited for the client; else a worker's answer frees it */
 }
 
+/* Once for an image, under however many names. */
+static void emit(const struct save *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct skl_image *image = skl_image_find(s->r->engine->store, s->images[i].id);
+        size_t before = 0;
+
+        while (before < i && !skl_streq(s->images[before].id, s->images[i].id))
+            before++;
+        if (image && before == i)
+            skl_image_event(s->r->engine, image, "save", NULL);
+    }
+}
+
 static void asked(void *arg, bool canceled)
 {
     struct save *s = arg;
@@ -282,6 +298,7 @@ static void asked(void *arg, bool canceled)
         return;
     }
     s->begun = true;
+    emit(s);
     s->r->on_gone = gone;
     skl_request_begin(s->r, 200, "application/x-tar", NULL);
     skl_http_on_drain(s->r->http, on_drain);
@@ -302,6 +319,7 @@ static int take_image(struct save *s, const char *name, struct skl_error *err)
                         "container starts, and cannot be saved as an image",
                         name);
     s->n++;
+    snprintf(x->id, sizeof(x->id), "%s", i->id);
     /* By id all its names, by a name that one. */
     for (char **p = i->refs; p && *p; p++)
         if (skl_image_is_by_id(i, name) || skl_streq(*p, name) ||

@@ -8,6 +8,7 @@
 #include "docker/container_render.h"
 #include "docker/fields.h"
 #include "docker/filters.h"
+#include "docker/image_events.h"
 #include "docker/image_names.h"
 #include "docker/render.h"
 #include "docker/routes.h"
@@ -317,6 +318,7 @@ void skl_route_image_tag(struct skl_request *r)
         skl_request_error(r, &err);
         return;
     }
+    skl_image_event(r->engine, i, "tag", familiar);
     skl_render_forget_lists(r->engine->store);
     skl_request_status(r, 201);
 }

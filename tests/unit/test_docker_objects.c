@@ -230,6 +230,75 @@ START_TEST(stored_events_are_replayed_in_order_and_filtered)
 }
 END_TEST
 
+/* The stored events of images: action and name; an id as name is "-". */
+static void image_events(struct skl_buf *b)
+{
+    char target[120];
+
+    snprintf(target, sizeof(target), "/events?since=1&until=%lld&filters={\"type\":[\"image\"]}",
+             (long long)time(NULL) + 1);
+    AUTO_ANSWER all = docker_call("GET", target, NULL);
+    for (const char *line = all.body; *line; line = strchr(line, '\n') + 1) {
+        SKL_AUTO_JSON cJSON *e = cJSON_Parse(line);
+        const cJSON *actor = skl_json_get(e, "Actor");
+        const char *id = skl_json_get_str(actor, "ID");
+        const char *name = skl_json_get_str(skl_json_get(actor, "Attributes"), "name");
+
+        ck_assert_str_eq(skl_json_get_str(e, "Action"), skl_json_get_str(e, "status"));
+        skl_buf_addf(b, "%s %s\n", skl_json_get_str(e, "Action"),
+                     skl_streq(name, id) ? "-"
+                     : name              ? name
+                                         : "nothing");
+    }
+}
+
+START_TEST(what_happens_to_images_is_told)
+{
+    struct skl_buf b;
+
+    skl_buf_init(&b, 1 << 20);
+    docker_expect("POST", "/images/busybox/tag?repo=other&tag=1", NULL, 201);
+    docker_expect("DELETE", "/images/other:1", NULL, 200);
+    docker_create("?name=cc", "{\"Image\":\"busybox\"}");
+    docker_expect("POST", "/commit?container=cc&repo=copy&tag=2", NULL, 201);
+    docker_expect("DELETE", "/images/copy:2", NULL, 200);
+    docker_expect("POST", "/images/prune", NULL, 200);
+    image_events(&b);
+    ck_assert_str_eq(b.p, "tag other:1\nuntag -\ntag copy:2\nuntag -\ndelete -\nprune nothing\n");
+    skl_buf_fini(&b);
+}
+END_TEST
+
+START_TEST(events_come_in_the_media_type_that_is_asked_for)
+{
+    static const struct {
+        const char *accept, *type;
+        bool separated;
+    } rows[] = {
+        {"", "application/json", false},
+        {"Accept: */*\r\n", "application/json", false},
+        {"Accept: application/x-ndjson\r\n", "application/x-ndjson", false},
+        {"Accept: application/jsonl\r\n", "application/jsonl", false},
+        {"Accept: application/json-seq\r\n", "application/json-seq", true},
+        {"Accept: application/json-seq;q=0.2, application/x-ndjson;q=0.9\r\n",
+         "application/x-ndjson", false},
+        {"Accept: application/json-seq;q=0\r\n", "application/json", false},
+    };
+
+    docker_expect("POST", "/volumes/create", "{\"Name\":\"seen\"}", 201);
+    for (size_t i = 0; i < SKL_ARRAY_LEN(rows); i++) {
+        char target[80], type[80];
+
+        snprintf(target, sizeof(target), "/events?since=1&until=%lld", (long long)time(NULL) + 1);
+        AUTO_ANSWER a = docker_call_raw("GET", target, rows[i].accept, NULL);
+        snprintf(type, sizeof(type), "Content-Type: %s\r\n", rows[i].type);
+        ck_assert_msg(strstr(a.text.p, type) != NULL, "%s: %s", rows[i].accept, a.text.p);
+        ck_assert((a.body[0] == 0x1e) == rows[i].separated);
+        ck_assert(strstr(a.body, "\"seen\"") != NULL);
+    }
+}
+END_TEST
+
 START_TEST(live_events_come_as_they_happen)
 {
     struct skl_buf seen;
@@ -291,6 +360,8 @@ int main(void)
     tcase_add_test(t, volumes_are_made_shown_and_removed);
     tcase_add_test(t, options_of_volumes_are_those_of_the_local_driver);
     tcase_add_test(t, stored_events_are_replayed_in_order_and_filtered);
+    tcase_add_test(t, what_happens_to_images_is_told);
+    tcase_add_test(t, events_come_in_the_media_type_that_is_asked_for);
     tcase_add_test(t, live_events_come_as_they_happen);
     tcase_add_test(t, a_slow_listener_misses_nothing_that_the_journal_has);
     return docker_run("docker_objects", t);
