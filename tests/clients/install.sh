@@ -1,5 +1,5 @@
 #!/bin/sh
-# install.sh CACHE [python|go|act|rust|java]...: fetches the clients of this suite into the folder CACHE, each from its own
+# install.sh CACHE [python|go|act|rust|java|google]...: fetches the clients of this suite into the folder CACHE, each from its own
 # registry and at the version that is pinned here. What cannot be had is said; its test then skips.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,8 +20,12 @@ java() {
         mvn -q -B -Dmaven.repo.local="$cache/m2" compile \
             org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies -DoutputDirectory="$cache/java/lib"
 }
+google() {
+    mkdir -p "$cache/google" && cp "$here/google/"*.js* "$cache/google/" && cd "$cache/google" &&
+        npm ci --ignore-scripts --no-audit --no-fund --silent
+}
 
-[ $# -gt 0 ] || set -- python go act rust java
+[ $# -gt 0 ] || set -- python go act rust java google
 for client; do
     (set -e; "$client") || echo "$client: could not be installed; its test will skip" >&2
 done

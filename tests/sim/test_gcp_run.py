@@ -339,6 +339,15 @@ class Run(unittest.TestCase):
         self.assertIn("response", operation)
         self.assertIn("from the side", self.logs("pair", "stdout"))
 
+    def test_zero_values_are_absent_and_numbers_are_names(self):
+        made = self.make("zeros", ingress=1, launchStage=4, description="", etag="", template__revision="", template__sessionAffinity=False,
+                         template__executionEnvironment=2, template__scaling={"minInstanceCount": 0, "maxInstanceCount": "1"},
+                         template__containers__0__workingDir="", template__containers__0__livenessProbe=None)
+        self.assertEqual((made["ingress"], made["launchStage"]), ("INGRESS_TRAFFIC_ALL", "GA"))
+        self.assertEqual(made["template"]["executionEnvironment"], "EXECUTION_ENVIRONMENT_GEN2")
+        self.assertNotIn("livenessProbe", made["template"]["containers"][0])
+        self.assertEqual(self.cloud.api("POST", f"{SERVICES}?serviceId=refused", service(ingress=77))[0], 400)
+
     # -- refusals
 
     def test_services_that_are_refused(self):

@@ -4,7 +4,7 @@
 usage: make-schema.py FOLDER > schema.txt
 
 One line a message: "API.Name field:type ...". Types: string, int, int64, number, bool, duration, time, bytes, any,
-enum=A|B, @Name (a message), [type] (a list), {type} (a map).
+enum=A|B (the position is the number, unless /N says it), @Name (a message), [type] (a list), {type} (a map).
 """
 import json
 import os
@@ -22,6 +22,9 @@ ROOTS = {
     "storage.v1": ["Bucket", "Object"],
 }
 FORMATS = {"int64": "int64", "uint64": "int64", "google-duration": "duration", "google-datetime": "time", "byte": "bytes"}
+# Discovery documents have no numbers of enumerations; these are not in order.
+NUMBERS = {"EARLY_ACCESS": 1, "ALPHA": 2, "BETA": 3, "GA": 4, "DEPRECATED": 5, "UNIMPLEMENTED": 6, "PRELAUNCH": 7, "DEFAULT": 0,
+           "DEBUG": 100, "INFO": 200, "NOTICE": 300, "WARNING": 400, "ERROR": 500, "CRITICAL": 600, "ALERT": 700, "EMERGENCY": 800}
 PREFIX = re.compile("^Google(CloudRunV2|IamV1|DevtoolsCloudbuildV1|Longrunning|Rpc|Type|Cloud|Api)?(?=[A-Z])")
 
 
@@ -39,7 +42,8 @@ def type_of(field, refs):
         values = field.get("additionalProperties")
         return "{" + type_of(values, refs) + "}" if values and values.get("type") != "any" else "any"
     if "enum" in field:
-        return "enum=" + "|".join(field["enum"])
+        numbered = {"LAUNCH_STAGE_UNSPECIFIED", "DEFAULT"} & set(field["enum"])
+        return "enum=" + "|".join(f"{n}/{NUMBERS[n]}" if numbered and n in NUMBERS else n for n in field["enum"])
     if field.get("format") in FORMATS:
         return FORMATS[field["format"]]
     return {"integer": "int", "boolean": "bool"}.get(field["type"], field["type"])

@@ -1,5 +1,8 @@
 /* Request bodies against the fields of Google's discovery documents (schema.txt): an unknown name or a value of another
- * type is refused with the path to it, as the cloud's JSON front end does. */
+ * type is refused with the path to it, as the cloud's JSON front end does.
+ *
+ * What passes is brought into one form, since some clients write every field: null and a field's zero value are as
+ * good as absent in proto3 and are taken out; numbers of enumerations become names. */
 #include <ctype.h>
 #include <stdio.h>
 
@@ -19,7 +22,7 @@ struct checking {
     int depth;
 };
 
-static bool check_value(struct checking *k, struct skl_str type, const cJSON *value);
+static bool check_value(struct checking *k, struct skl_str type, cJSON *value);
 
 /* The line of a message without its name; p NULL: there is none. */
 static struct skl_str message_fields(const char *api, struct skl_str name)
@@ -59,17 +62,57 @@ static bool find_field(struct skl_str fields, const char *name, struct skl_str *
     return false;
 }
 
-static bool check_message(struct checking *k, struct skl_str fields, const cJSON *object)
+/* The name of an enumeration's number; n 0: it has none. */
+static struct skl_str enum_name(struct skl_str names, int64_t number)
+{
+    for (int64_t i = 0; names.p; i++) {
+        struct skl_str text, name = skl_str_cut(skl_str_cut(names, '|', &names), '/', &text);
+        int64_t own = i;
+
+        if (text.p)
+            (void)skl_str_i64(text, &own); /* schema.txt is ours */
+        if (own == number)
+            return name;
+    }
+    return SKL_STR("");
+}
+
+/* The value as it is kept; NULL: it is the zero value of a plain field. */
+static cJSON *normal_form(struct skl_str type, cJSON *parent, cJSON *value)
+{
+    bool is_enum = skl_str_starts(type, "enum=");
+
+    if (cJSON_IsNull(value) || cJSON_IsFalse(value) ||
+        (cJSON_IsString(value) && !*value->valuestring) ||
+        (cJSON_IsNumber(value) && !(value->valuedouble < 0) && !(value->valuedouble > 0)))
+        return NULL;
+    if (is_enum && cJSON_IsNumber(value)) {
+        char *name SKL_AUTO_STR = skl_str_dup(
+            enum_name(skl_str_skip(type, strlen("enum=")), (int64_t)value->valuedouble));
+        cJSON *text = cJSON_CreateString(name);
+
+        cJSON_ReplaceItemInObjectCaseSensitive(parent, value->string, text);
+        return text;
+    }
+    return value;
+}
+
+static bool is_plain(struct skl_str type)
+{
+    return !strchr("@[{", *type.p) && !skl_str_eqz(type, "any");
+}
+
+static bool check_message(struct checking *k, struct skl_str fields, cJSON *object)
 {
     size_t n = k->path.n;
-    const cJSON *item;
+    cJSON *item, *next;
 
     if (!cJSON_IsObject(object))
         return refuse_value(k, "TYPE_MESSAGE", object);
-    cJSON_ArrayForEach(item, object)
-    {
+    for (item = object->child; item; item = next) {
         struct skl_str type;
 
+        next = item->next;
         if (!find_field(fields, item->string, &type)) {
             gcp_error(k->a, GCP_INVALID_ARGUMENT,
                       "Invalid JSON payload received. Unknown name \"%.100s\" at '%s': Cannot find "
@@ -82,14 +125,16 @@ static bool check_message(struct checking *k, struct skl_str fields, const cJSON
             return false;
         k->path.n = n;
         k->path.p[n] = '\0';
+        if (cJSON_IsNull(item) || (is_plain(type) && !normal_form(type, object, item)))
+            cJSON_Delete(cJSON_DetachItemViaPointer(object, item));
     }
     return true;
 }
 
-static bool check_list(struct checking *k, struct skl_str type, const cJSON *list)
+static bool check_list(struct checking *k, struct skl_str type, cJSON *list)
 {
     size_t n = k->path.n;
-    const cJSON *item;
+    cJSON *item;
     int i = 0;
 
     if (!cJSON_IsArray(list))
@@ -105,10 +150,10 @@ static bool check_list(struct checking *k, struct skl_str type, const cJSON *lis
     return true;
 }
 
-static bool check_map(struct checking *k, struct skl_str type, const cJSON *map)
+static bool check_map(struct checking *k, struct skl_str type, cJSON *map)
 {
     size_t n = k->path.n;
-    const cJSON *item;
+    cJSON *item;
 
     if (!cJSON_IsObject(map))
         return refuse_value(k, "map", map);
@@ -152,10 +197,13 @@ static bool is_enum(struct skl_str names, const cJSON *value)
     const char *text = cJSON_GetStringValue(value);
 
     if (cJSON_IsNumber(value))
-        return true;
-    while (text && names.p)
-        if (skl_str_eqz(skl_str_cut(names, '|', &names), text))
+        return enum_name(names, (int64_t)value->valuedouble).n > 0;
+    while (text && names.p) {
+        struct skl_str number;
+
+        if (skl_str_eqz(skl_str_cut(skl_str_cut(names, '|', &names), '/', &number), text))
             return true;
+    }
     return false;
 }
 
@@ -183,7 +231,7 @@ static bool check_plain(struct checking *k, struct skl_str type, const cJSON *va
            refuse_value(k, "TYPE_ENUM", value);
 }
 
-static bool check_value(struct checking *k, struct skl_str type, const cJSON *value)
+static bool check_value(struct checking *k, struct skl_str type, cJSON *value)
 {
     bool ok;
 
