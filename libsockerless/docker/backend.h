@@ -121,6 +121,7 @@ struct skl_backend {
     int64_t poll_starting_ms, poll_agentless_ms, poll_with_agent_ms;
     int64_t start_timeout_ms;     /* STARTING without progress: documented minimum 60 s */
     int64_t start_timeout_max_ms; /* even while the platform says it is still starting */
+    int64_t run_timeout_ms; /* a run that lasts longer is stopped; 0: none is */
     /* Functions. */
     int64_t
         invocation_renew_ms; /* the platform cuts requests and stops what has none: the next one is sent

@@ -55,6 +55,7 @@ static void flow_free(struct skl_flow *f)
 
     skl_timer_cancel(&f->deadline);
     skl_timer_cancel(&f->poll);
+    skl_timer_cancel(&f->limit);
     skl_timer_cancel(&f->restart);
     skl_timer_cancel(&f->recovery);
     skl_flow_uninvoke(f);

@@ -82,6 +82,7 @@ struct skl_flow {
 
     /* asking the platform, while the container lives */
     struct skl_timer *poll;
+    struct skl_timer *limit; /* of the run */
     bool poll_in_flight;
 
     struct skl_timer *restart; /* restart policy: until the next start */

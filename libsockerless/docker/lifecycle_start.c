@@ -321,7 +321,7 @@ static void cloud_started(struct skl_flow *f, struct skl_job *job)
     if (job->rc < 0) {
         if (job->outcome.nothing_left)
             skl_flow_forget_cloud(f);
-        start_failed(f, 128, &job->err, false);
+        start_failed(f, 128, &job->err, e->backend->container_create != NULL);
         return;
     }
     skl_flow_apply_outcome(f, &job->outcome);

@@ -1,4 +1,5 @@
 /* What happens without being asked for: the platform's news, the end of a run, restart policies. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "docker/lifecycle_internal.h"
 
@@ -87,14 +88,36 @@ static void ask(void *arg)
     skl_flow_job(f, SKL_JOB_STATUS, answered);
 }
 
+static void over_limit(void *arg)
+{
+    struct skl_flow *f = arg;
+
+    f->limit = NULL;
+    if (!is_live(f->c))
+        return;
+    skl_warn("lifecycle", "the container ran for as long as this backend allows, and is stopped",
+             "container", f->c->id, NULL);
+    skl_flow_push(f, SKL_OP_STOP, NULL, NULL)->internal = true;
+}
+
 void skl_flow_watch(struct skl_flow *f)
 {
+    int64_t limit_ms = f->l->e->backend->run_timeout_ms;
+
     arm(f);
+    skl_timer_cancel(&f->limit);
+    if (limit_ms > 0 && is_live(f->c)) {
+        int64_t ran_ms = (skl_wall_ns() - f->c->started_ns) / SKL_NS_PER_MS;
+
+        f->limit = skl_timer_start(f->l->e->loop, ran_ms < limit_ms ? limit_ms - ran_ms : 0,
+                                   over_limit, f);
+    }
 }
 
 void skl_flow_unwatch(struct skl_flow *f)
 {
     skl_timer_cancel(&f->poll);
+    skl_timer_cancel(&f->limit);
 }
 
 /* -- the runtime's news */

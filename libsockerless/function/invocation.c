@@ -7,10 +7,16 @@
 #include "base/json_read.h"
 #include "base/limits.h"
 
+void skl_function_address_fini(struct skl_function_address *a)
+{
+    free(a->url);
+    free(a->host);
+    *a = (struct skl_function_address){0};
+}
+
 void skl_invocation_fini(struct skl_invocation *i)
 {
-    free(i->url);
-    free(i->host);
+    skl_function_address_fini(&i->address);
     skl_secret_free(i->authorization);
     *i = (struct skl_invocation){0};
 }
@@ -34,8 +40,8 @@ struct skl_http_call *skl_invocation_send(struct skl_http_calls *calls,
 
     snprintf(number, sizeof(number), "%u", run);
     add_header(&headers, "Content-Type", "application/json");
-    if (i->host)
-        add_header(&headers, "Host", i->host);
+    if (i->address.host)
+        add_header(&headers, "Host", i->address.host);
     if (i->authorization)
         add_header(&headers, "Authorization", i->authorization);
     if (token) {
@@ -45,7 +51,7 @@ struct skl_http_call *skl_invocation_send(struct skl_http_calls *calls,
     call =
         skl_http_call_start(calls,
                             &(struct skl_http_call_request){.method = "POST",
-                                                            .url = i->url,
+                                                            .url = i->address.url,
                                                             .headers = (const char *const *)headers,
                                                             .body = SKL_STR("{}"),
                                                             .timeout_ms = i->timeout_ms},

@@ -10,10 +10,16 @@
 
 #include "function/http_call.h"
 
+/* Where a function is; owned strings. */
+struct skl_function_address {
+    char *url;
+    char *host; /* the Host header where the URL names a simulator; NULL: the URL's */
+};
+void skl_function_address_fini(struct skl_function_address *a);
+
 /* Owned strings; end it with skl_invocation_fini(). */
 struct skl_invocation {
-    char *url;
-    char *host;          /* the Host header where the URL names a simulator; NULL: the URL's */
+    struct skl_function_address address;
     char *authorization; /* what the platform wants to see: "Bearer ..."; NULL: nothing */
     int64_t timeout_ms;
 };
