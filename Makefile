@@ -1,6 +1,8 @@
 # Thin recipes; the work is in Meson and tools/.
 BUILD     := build
 BUILD_SAN := build-san
+# Whose backend `demo` and `run` show: aca or azf.
+BACKEND   := aca
 
 .PHONY: all deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients bench fuzz fmt tidy clean
 
@@ -11,9 +13,9 @@ build: deps ; @tools/configure.sh $(BUILD) release && ninja -C $(BUILD)
 build-san: deps ; @tools/configure.sh $(BUILD_SAN) sanitized && ninja -C $(BUILD_SAN)
 
 # Shows `docker run` and friends on a simulated Azure; exits 0 only if each did what a Docker Engine does.
-demo: build ; @tools/demo.sh $(BUILD)
+demo: build ; @tools/demo.sh $(BUILD) $(BACKEND)
 # The same stack, to play with; prints the DOCKER_HOST line and stays.
-run: build ; @tools/run.sh $(BUILD)
+run: build ; @tools/run.sh $(BUILD) $(BACKEND)
 
 test: build-san ; @tools/test.sh $(BUILD_SAN)
 check: test
@@ -26,6 +28,6 @@ bench: build ; @tools/bench.sh $(BUILD)
 # Each parser under libFuzzer; SECONDS_EACH=60 by default.
 fuzz: deps ; @tools/fuzz.sh build-fuzz
 
-fmt: ; clang-format -i $$(git ls-files '*.c' '*.h' | grep -v -e settings.c -e aca/config.c)
+fmt: ; clang-format -i $$(git ls-files '*.c' '*.h' | grep -v -e settings.c -e /config.c)
 tidy: build ; clang-tidy -p $(BUILD) $$(git ls-files 'libsockerless/*.c' 'backends/*.c' 'cmd/*.c')
 clean: ; rm -rf $(BUILD) $(BUILD_SAN) build-fuzz

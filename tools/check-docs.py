@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Every setting in a backend's code is in its README, and the other way round."""
+"""Every setting in a backend's code is in its README, each override in its mapping document; and the other way round."""
 import os
 import re
 import sys
@@ -32,8 +32,12 @@ def main():
             print(f"{name} is not in {path}")
         for name in sorted(readme - code):
             print(f"{name} is in {path} and not in the code")
-        print(f"{backend}: {len(code)} settings")
-        wrong |= code != readme or not code
+        slots = set(re.findall(r"\.((?:container|image|volume)_\w+) = skl_", read(f"backends/{backend}/server.c")))
+        mapped = set(re.findall(r"^\| `(\w+)` \|", read(f"backends/{backend}/docs/docker_api_mapping.md"), re.M))
+        for name in sorted(slots ^ mapped):
+            print(f"{name} is in only one of backends/{backend}/server.c and its docs/docker_api_mapping.md")
+        print(f"{backend}: {len(code)} settings, {len(slots)} overrides")
+        wrong |= code != readme or not code or slots != mapped or not slots
     sys.exit(wrong)
 
 

@@ -1,6 +1,6 @@
 # stack - a registry, the simulator and the backend on free loopback ports; sourced by demo.sh and run.sh.
 #
-#   stack_up BUILD_DIR [forward|reverse]   sets DOCKER_HOST, STACK_DIR, STACK_REGISTRY, STACK_SIM
+#   stack_up BUILD_DIR [forward|reverse] [aca|azf]   sets DOCKER_HOST, STACK_DIR, STACK_REGISTRY, STACK_SIM
 #   stack_down                             ends what stack_up started, by pid, and removes its folder
 
 stack_free_port() {
@@ -24,7 +24,7 @@ stack_start() { # LOG COMMAND...
 }
 
 stack_up() {
-    local build=$1 mode=${2:-reverse} registry_port agent_port
+    local build=$1 mode=${2:-reverse} backend=${3:-aca} registry_port agent_port
     STACK_DIR=$(mktemp -d /tmp/skl-XXXXXX)
     STACK_PIDS=
     registry_port=$(stack_free_port)
@@ -52,12 +52,15 @@ EOF
         export SOCKERLESS_ACA_SUBSCRIPTION_ID=00000000-0000-0000-0000-000000000000
         export SOCKERLESS_ACA_RESOURCE_GROUP=sockerless
         export SOCKERLESS_ACA_LOG_ANALYTICS_WORKSPACE=11111111-2222-3333-4444-555555555555
+        export SOCKERLESS_AZF_SUBSCRIPTION_ID=$SOCKERLESS_ACA_SUBSCRIPTION_ID
+        export SOCKERLESS_AZF_RESOURCE_GROUP=sockerless SOCKERLESS_AZF_STORAGE_ACCOUNT=sockerless
+        export SOCKERLESS_AZF_APP_SERVICE_PLAN=sockerless
         export AZURE_TENANT_ID=tenant AZURE_CLIENT_ID=client AZURE_CLIENT_SECRET=simulated
         export SOCKERLESS_REGISTRY_MIRROR=http://$STACK_REGISTRY
         if [ "$mode" = reverse ]; then
             export SOCKERLESS_CALLBACK_URL=http://127.0.0.1:$agent_port/agent/v1
         fi
-        exec "$build/cmd/sockerless-backend-aca" -H "$DOCKER_HOST" --state-dir "$STACK_DIR/state" \
+        exec "$build/cmd/sockerless-backend-$backend" -H "$DOCKER_HOST" --state-dir "$STACK_DIR/state" \
             --log-level "${STACK_LOG_LEVEL:-info}" --pidfile "$STACK_DIR/backend.pid"
     ) >"$STACK_DIR/backend.log" 2>&1 &
     STACK_PIDS="$! $STACK_PIDS"

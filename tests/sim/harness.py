@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.error
 import urllib.request
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -56,9 +57,18 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock = sock
 
 
+SUBSCRIPTION, WORKSPACE = "00000000-0000-0000-0000-000000000000", "11111111-2222-3333-4444-555555555555"
+SETTINGS = {
+    "aca": {"SOCKERLESS_ACA_SUBSCRIPTION_ID": SUBSCRIPTION, "SOCKERLESS_ACA_RESOURCE_GROUP": "sockerless",
+            "SOCKERLESS_ACA_LOG_ANALYTICS_WORKSPACE": WORKSPACE},
+    "azf": {"SOCKERLESS_AZF_SUBSCRIPTION_ID": SUBSCRIPTION, "SOCKERLESS_AZF_RESOURCE_GROUP": "sockerless",
+            "SOCKERLESS_AZF_STORAGE_ACCOUNT": "sockerless", "SOCKERLESS_AZF_LOG_ANALYTICS_WORKSPACE": WORKSPACE},
+}
+
+
 class Stack:
-    def __init__(self, mode="reverse", sim_args=(), env=None):
-        self.mode, self.sim_args, self.extra_env = mode, list(sim_args), env or {}
+    def __init__(self, mode="reverse", sim_args=(), env=None, backend="aca"):
+        self.kind, self.mode, self.sim_args, self.extra_env = backend, mode, list(sim_args), env or {}
         self.processes = []
 
     def __enter__(self):
@@ -116,9 +126,7 @@ class Stack:
     def start_backend(self, expect_ready=True):
         self.socket = os.path.join(self.dir, "docker.sock")
         env = {"PATH": os.environ["PATH"], "SOCKERLESS_ENDPOINT_URL": self.sim,
-               "SOCKERLESS_ACA_SUBSCRIPTION_ID": "00000000-0000-0000-0000-000000000000",
-               "SOCKERLESS_ACA_RESOURCE_GROUP": "sockerless",
-               "SOCKERLESS_ACA_LOG_ANALYTICS_WORKSPACE": "11111111-2222-3333-4444-555555555555",
+               **SETTINGS[self.kind],
                "AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": "planted-secret-1",
                "SOCKERLESS_REGISTRY_MIRROR": f"http://{self.registry}"}
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
@@ -128,7 +136,7 @@ class Stack:
             env["SOCKERLESS_CALLBACK_URL"] = f"http://127.0.0.1:{self.callback_port}/agent/v1"
             env["SOCKERLESS_AGENT_LISTEN"] = f"127.0.0.1:{self.agent_port}"
         env.update(self.extra_env)
-        self.backend = self._spawn("backend", [f"{BUILD}/cmd/sockerless-backend-aca", "-H", f"unix://{self.socket}",
+        self.backend = self._spawn("backend", [f"{BUILD}/cmd/sockerless-backend-{self.kind}", "-H", f"unix://{self.socket}",
                                                "--state-dir", f"{self.dir}/state"], env)
         if expect_ready:
             await_true("backend", self.ping)
@@ -160,6 +168,33 @@ class Stack:
         finally:
             c.close()
         return r.status, json.loads(text) if text.strip().startswith((b"{", b"[")) else text
+
+    def request(self, method, path, body=None, headers=None):
+        """Raw: (status, bytes)."""
+        c = UnixConnection(self.socket)
+        try:
+            c.request(method, path, body, headers or {})
+            r = c.getresponse()
+            return r.status, r.read()
+        finally:
+            c.close()
+
+    def arm(self, method, path, body=None, query="", api="2023-12-01"):
+        """The simulated Azure, asked beside the backend: (status, JSON or None)."""
+        if not hasattr(self, "arm_token"):
+            form = "grant_type=client_credentials&client_id=c&client_secret=s&scope=https%3A%2F%2Fmanagement.azure.com%2F.default"
+            with urllib.request.urlopen(f"{self.sim}/t/oauth2/v2.0/token", form.encode(), timeout=10) as answer:
+                self.arm_token = json.load(answer)["access_token"]
+        request = urllib.request.Request(f"{self.sim}{path}?api-version={api}{query}", method=method,
+                                         data=None if body is None else json.dumps(body).encode(),
+                                         headers={"Authorization": "Bearer " + self.arm_token, "Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                text = answer.read()
+                return answer.status, json.loads(text) if text else None
+        except urllib.error.HTTPError as e:
+            text = e.read()
+            return e.code, json.loads(text) if text else None
 
     def env(self):
         return {"PATH": os.environ["PATH"], "HOME": self.dir, "DOCKER_HOST": f"unix://{self.socket}"}

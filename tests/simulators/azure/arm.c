@@ -8,11 +8,14 @@
 #include "base/json.h"
 #include "base/json_read.h"
 #include "base/limits.h"
-#include "sim.h"
+#include "web.h"
 
 static const char *const app_versions[] = {"2022-11-01-preview", "2023-05-01", "2023-11-02-preview",
                                            "2024-02-02-preview", "2024-03-01", "2024-10-02-preview",
                                            "2025-01-01",         "2025-07-01", NULL};
+
+static const char *const web_versions[] = {"2022-03-01", "2022-09-01", "2023-01-01", "2023-12-01",
+                                           "2024-04-01", "2024-11-01", "2025-03-01", NULL};
 
 void sim_arm_error(struct sim_answer *a, int status, const char *code, const char *fmt, ...)
 {
@@ -120,7 +123,9 @@ static void plain_resource(struct skl_map *map, const struct sim_request *r, con
     }
 }
 
-static bool check_version(const struct sim_request *r, bool is_app, struct sim_answer *a)
+/* versions: NULL: any that looks like one */
+static bool check_version(const struct sim_request *r, const char *const *versions,
+                          struct sim_answer *a)
 {
     char *version SKL_AUTO_STR = sim_query(r, "api-version");
 
@@ -130,10 +135,10 @@ static bool check_version(const struct sim_request *r, bool is_app, struct sim_a
             "The api-version query parameter (?api-version=) is required for all requests.");
         return false;
     }
-    for (const char *const *v = app_versions; is_app && *v; v++)
+    for (const char *const *v = versions; v && *v; v++)
         if (strcmp(*v, version) == 0)
             return true;
-    if (!is_app && strlen(version) >= 10)
+    if (!versions && strlen(version) >= 10)
         return true;
     sim_arm_error(a, 400, "InvalidApiVersionParameter", "The api-version '%s' is invalid.",
                   version);
@@ -146,8 +151,9 @@ static void route(struct sim *s, const struct sim_request *r, char **p, size_t n
 {
     char group[512];
     bool is_app = n > 5 && strcasecmp(p[5], "Microsoft.App") == 0;
+    bool is_web = n > 5 && strcasecmp(p[5], "Microsoft.Web") == 0;
 
-    if (!check_version(r, is_app, a))
+    if (!check_version(r, is_app ? app_versions : is_web ? web_versions : NULL, a))
         return;
     snprintf(group, sizeof(group), "%s/%s", p[1], n > 3 ? p[3] : "");
     lower(group);
@@ -165,6 +171,12 @@ static void route(struct sim *s, const struct sim_request *r, char **p, size_t n
     } else if (is_app && n == 8 && strcasecmp(p[6], "managedEnvironments") == 0) {
         lower(p[7]);
         plain_resource(&s->environments, r, p[7], "ResourceNotFound", a);
+    } else if (is_web && n >= 7 && strcasecmp(p[6], "serverfarms") == 0) {
+        sim_plans(s, r, group, p + 7, a);
+    } else if (is_web && n >= 7 && strcasecmp(p[6], "sites") == 0) {
+        sim_sites(s, r, group, p + 7, a);
+    } else if (n >= 7 && strcasecmp(p[6], "storageAccounts") == 0) {
+        sim_storage(s, r, p + 7, a);
     } else if (n == 8 && strcasecmp(p[6], "workspaces") == 0) {
         sim_text(a, 200,
                  "{\"properties\":{\"customerId\":\"" SIM_WORKSPACE

@@ -37,7 +37,7 @@ static void on_line(void *arg, const char *container, bool is_stderr, const char
 
     snprintf(replica, sizeof(replica), "%s-rp001", x->name);
     pthread_mutex_lock(&x->sim->lock);
-    sim_log_add(x->sim, false, x->job->name, replica, container, "",
+    sim_log_add(x->sim, SIM_TABLE_CONSOLE, x->job->name, replica, container, "",
                 is_stderr ? "stderr" : "stdout", text, n);
     pthread_mutex_unlock(&x->sim->lock);
 }
@@ -62,7 +62,7 @@ static void on_end(void *arg, bool ok, int code, bool stopped, const char *reaso
     else
         snprintf(text, sizeof(text), "%s", reason);
     if (!ok || code != 0)
-        sim_log_add(s, true, x->job->name, x->name, "main", "",
+        sim_log_add(s, SIM_TABLE_SYSTEM, x->job->name, x->name, "main", "",
                     ok ? "ContainerTerminated" : "Failed", text, strlen(text));
     g->workload = skl_take(&x->workload);
     skl_list_push(&s->finished, &g->in_sim);

@@ -11,7 +11,7 @@
 
 #define MAX_ROWS 200000
 
-void sim_log_add(struct sim *s, bool system, const char *job, const char *replica,
+void sim_log_add(struct sim *s, enum sim_table table, const char *job, const char *replica,
                  const char *container, const char *image, const char *stream, const char *text,
                  size_t n)
 {
@@ -30,15 +30,17 @@ void sim_log_add(struct sim *s, bool system, const char *job, const char *replic
         .image = skl_strdup(image),
         .stream = skl_strdup(stream),
         .text = skl_memdup(text, n),
-        .system = system,
+        .table = table,
     };
     row->ingested_ns = row->time_ns + s->options->ingestion_delay_s * SKL_NS_PER_S;
 }
 
-static const struct {
+struct column {
     const char *name;
     enum kql_type type;
-} console_columns[] =
+};
+
+static const struct column console_columns[] =
     {
         {"TimeGenerated", KQL_DATETIME},
         {"_timestamp_d", KQL_REAL},
@@ -51,10 +53,30 @@ static const struct {
         {"Log_s", KQL_STRING},
         {"EnvironmentName_s", KQL_STRING},
 },
-  system_columns[] = {
-      {"TimeGenerated", KQL_DATETIME}, {"_timestamp_d", KQL_REAL},      {"JobName_s", KQL_STRING},
-      {"ReplicaName_s", KQL_STRING},   {"ContainerName_s", KQL_STRING}, {"Reason_s", KQL_STRING},
-      {"Log_s", KQL_STRING},           {"Type_s", KQL_STRING},
+                           system_columns[] =
+                               {
+                                   {"TimeGenerated", KQL_DATETIME}, {"_timestamp_d", KQL_REAL},
+                                   {"JobName_s", KQL_STRING},       {"ReplicaName_s", KQL_STRING},
+                                   {"ContainerName_s", KQL_STRING}, {"Reason_s", KQL_STRING},
+                                   {"Log_s", KQL_STRING},           {"Type_s", KQL_STRING},
+},
+                           trace_columns[] = {
+                               {"TimeGenerated", KQL_DATETIME}, {"ItemCount", KQL_LONG},
+                               {"SeverityLevel", KQL_LONG},     {"AppRoleName", KQL_STRING},
+                               {"AppRoleInstance", KQL_STRING}, {"Message", KQL_STRING},
+                               {"SDKVersion", KQL_STRING},      {"Type", KQL_STRING},
+};
+
+static const struct {
+    const char *name;
+    const struct column *columns;
+    size_t n_columns;
+} tables[] = {
+    [SIM_TABLE_CONSOLE] = {"ContainerAppConsoleLogs_CL", console_columns,
+                           SKL_ARRAY_LEN(console_columns)},
+    [SIM_TABLE_SYSTEM] = {"ContainerAppSystemLogs_CL", system_columns,
+                          SKL_ARRAY_LEN(system_columns)},
+    [SIM_TABLE_TRACES] = {"AppTraces", trace_columns, SKL_ARRAY_LEN(trace_columns)},
 };
 
 struct rows {
@@ -66,31 +88,51 @@ struct rows {
     enum kql_type *types;
 };
 
+static void fill_strings(struct kql_value *v, const char *const *texts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        v[i] = (struct kql_value){.type = KQL_STRING, .s = skl_str(texts[i])};
+}
+
 static void fill(struct kql_value *v, const struct log_row *row)
 {
     const char *console[] = {row->job,   row->replica, row->container, row->replica,
                              row->image, row->stream,  row->text,      "sockerless"};
     const char *system[] = {row->job,    row->replica, row->container,
                             row->stream, row->text,    row->stream};
+    const char *trace[] = {row->job, row->replica, row->text, "dotnet:2.22", "AppTraces"};
 
     v[0] = (struct kql_value){.type = KQL_DATETIME, .i = row->time_ns};
     v[1] = (struct kql_value){.type = KQL_REAL, .d = (double)row->time_ns / 1e9};
-    for (size_t i = 0; i < (row->system ? SKL_ARRAY_LEN(system) : SKL_ARRAY_LEN(console)); i++)
-        v[2 + i] = (struct kql_value){.type = KQL_STRING,
-                                      .s = skl_str(row->system ? system[i] : console[i])};
+    switch (row->table) {
+    case SIM_TABLE_CONSOLE:
+        fill_strings(v + 2, console, SKL_ARRAY_LEN(console));
+        break;
+    case SIM_TABLE_SYSTEM:
+        fill_strings(v + 2, system, SKL_ARRAY_LEN(system));
+        break;
+    case SIM_TABLE_TRACES:
+        v[1] = (struct kql_value){.type = KQL_LONG, .i = 1};
+        v[2] = (struct kql_value){.type = KQL_LONG, .i = skl_streq(row->stream, "stderr") ? 3 : 1};
+        fill_strings(v + 3, trace, SKL_ARRAY_LEN(trace));
+        break;
+    }
 }
 
 /* A table that was never written does not exist. */
 static bool source(void *arg, const char *name, struct kql_table *ret)
 {
     struct rows *r = arg;
-    bool system = strcmp(name, "ContainerAppSystemLogs_CL") == 0;
-    size_t n_columns = system ? SKL_ARRAY_LEN(system_columns) : SKL_ARRAY_LEN(console_columns);
+    enum sim_table table = SIM_TABLE_CONSOLE;
     int64_t now = skl_wall_ns();
     bool exists = false;
+    size_t n_columns;
 
-    if (r->rows || (!system && strcmp(name, "ContainerAppConsoleLogs_CL") != 0))
+    while (table <= SIM_TABLE_TRACES && strcmp(name, tables[table].name) != 0)
+        table++;
+    if (r->rows || table > SIM_TABLE_TRACES)
         return false; /* one source table a query is what is needed */
+    n_columns = tables[table].n_columns;
     r->rows = skl_new0_n(struct kql_value *, r->s->n_rows + 1);
     r->values = skl_new0_n(struct kql_value, (r->s->n_rows + 1) * n_columns);
     r->ingested = skl_new0_n(int64_t, r->s->n_rows + 1);
@@ -98,14 +140,13 @@ static bool source(void *arg, const char *name, struct kql_table *ret)
     r->types = skl_new0_n(enum kql_type, n_columns);
     *ret = (struct kql_table){r->columns, r->types, n_columns, r->rows, r->ingested, 0};
     for (size_t i = 0; i < n_columns; i++) {
-        r->columns[i] =
-            (char *)(uintptr_t)(system ? system_columns[i].name : console_columns[i].name);
-        r->types[i] = system ? system_columns[i].type : console_columns[i].type;
+        r->columns[i] = (char *)(uintptr_t)tables[table].columns[i].name;
+        r->types[i] = tables[table].columns[i].type;
     }
     for (size_t i = 0; i < r->s->n_rows; i++) {
         const struct log_row *row = &r->s->rows[i];
 
-        if (row->system != system || row->ingested_ns > now)
+        if (row->table != table || row->ingested_ns > now)
             continue;
         exists = true;
         r->rows[ret->n_rows] = &r->values[ret->n_rows * n_columns];

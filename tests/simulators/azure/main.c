@@ -14,7 +14,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/option.h"
-#include "sim.h"
+#include "web.h"
 #include "workload_internal.h"
 
 #define ROW(member) .offset = offsetof(struct sim_options, member)
@@ -36,6 +36,8 @@ static const struct skl_option rows[] = {
     {.flag = "--token-lifetime", ROW(token_lifetime_s), .type = SKL_OPTION_INT, .dflt = "3600", .help = "seconds"},
     {.flag = "--stop-grace", ROW(stop_grace_s), .type = SKL_OPTION_INT, .dflt = "30",
      .help = "seconds from SIGTERM to SIGKILL"},
+    {.flag = "--front-end-limit", ROW(front_end_limit_ms), .type = SKL_OPTION_INT, .dflt = "230000",
+     .help = "milliseconds after which App Service's front end cuts a request"},
     {.flag = "--log-level", ROW(log_level), .type = SKL_OPTION_ENUM, .choices = "debug|info|warn|error", .dflt = "warn",
      .help = "the least level that is logged"},
     {.flag = "--help", ROW(help), .type = SKL_OPTION_BOOL, .help = "prints this"},
@@ -57,13 +59,86 @@ void sim_count(struct sim *s, const char *operation)
 
 /* -- faults */
 
+/* The next call of that name fails so: 429, 500, drop (no effect), lost (effect, no answer), slow. */
+struct planned_fault {
+    struct skl_list in_sim;
+    char operation[48], kind[16];
+};
+
+static void plan_fault(struct sim *s, struct skl_str operation, struct skl_str kind)
+{
+    struct planned_fault *f = skl_new0(struct planned_fault);
+
+    snprintf(f->operation, sizeof(f->operation), SKL_STR_FMT, SKL_STR_ARG(operation));
+    snprintf(f->kind, sizeof(f->kind), SKL_STR_FMT, SKL_STR_ARG(kind));
+    skl_list_push(&s->planned, &f->in_sim);
+}
+
+static bool fail_planned(struct sim *s, const char *kind, struct sim_answer *a)
+{
+    if (strcmp(kind, "429") == 0) {
+        skl_buf_adds(&a->headers, "Retry-After: 1\r\n");
+        sim_arm_error(a, 429, "TooManyRequests", "Too many requests.");
+    } else if (strcmp(kind, "409taken") == 0) {
+        sim_arm_error(a, 409, "Conflict", "Website with given name already exists.");
+    } else if (strcmp(kind, "lost") == 0) {
+        s->lose_answer = true;
+        return false;
+    } else if (strcmp(kind, "slow") == 0) {
+        s->slow_answer = true;
+        return false;
+    } else if (strcmp(kind, "drop") == 0) {
+        a->drop = true;
+    } else {
+        sim_arm_error(a, (int)strtol(kind, NULL, 10), "InternalServerError",
+                      "The server has an internal error.");
+    }
+    return true;
+}
+
+bool sim_planned(struct sim *s, const char *operation, struct sim_answer *a)
+{
+    struct skl_list *it;
+
+    sim_count(s, operation);
+    skl_list_foreach (it, &s->planned) {
+        struct planned_fault *f = SKL_LIST_ENTRY(it, struct planned_fault, in_sim);
+        bool failed;
+
+        if (strcmp(f->operation, operation) != 0)
+            continue;
+        skl_list_remove(&f->in_sim);
+        s->faults++;
+        failed = fail_planned(s, f->kind, a);
+        free(f);
+        return failed;
+    }
+    return false;
+}
+
+bool sim_take_lost(struct sim *s)
+{
+    bool lost = s->lose_answer;
+
+    s->lose_answer = false;
+    return lost;
+}
+
 bool sim_parse_faults(struct sim *s, const char *spec)
 {
     struct skl_str rest = skl_str(spec);
 
     s->fault_429 = s->fault_500 = s->fault_drop = s->fault_slow = 0;
     while (rest.n > 0) {
-        struct skl_str number, name = skl_str_cut(skl_str_cut(rest, ',', &rest), ':', &number);
+        struct skl_str kind, number, operation;
+
+        operation = skl_str_cut(skl_str_cut(rest, ',', &number), '=', &kind);
+        if (kind.p) {
+            plan_fault(s, operation, kind);
+            rest = number;
+            continue;
+        }
+        struct skl_str name = skl_str_cut(skl_str_cut(rest, ',', &rest), ':', &number);
         double p = number.p ? strtod(number.p, NULL) : 0;
 
         if (skl_str_eqz(name, "429"))
@@ -131,6 +206,22 @@ static void resolve(struct sim *s, const struct sim_request *r, struct sim_answe
     sim_text(a, 200, text);
 }
 
+static void show_web(struct sim *s, cJSON *json)
+{
+    cJSON *plans = cJSON_AddArrayToObject(json, "plans");
+    cJSON *sites = cJSON_AddObjectToObject(json, "sites");
+    struct plan *p;
+    struct site *x;
+
+    for (size_t i = 0; (p = skl_map_next(&s->plans, &i, NULL));)
+        cJSON_AddItemToArray(plans, cJSON_CreateString(p->name));
+    for (size_t i = 0; (x = skl_map_next(&s->sites, &i, NULL));)
+        cJSON_AddStringToObject(sites, x->name,
+                                !x->wanted         ? "stopped"
+                                : x->answers_pings ? "ready"
+                                                   : "starting");
+}
+
 static void show_state(struct sim *s, struct sim_answer *a)
 {
     cJSON *json = cJSON_CreateObject();
@@ -154,6 +245,7 @@ static void show_state(struct sim *s, struct sim_answer *a)
     }
     cJSON_AddNumberToObject(json, "jobs", (double)jobs);
     cJSON_AddNumberToObject(json, "running", (double)running);
+    show_web(s, json);
     cJSON_AddNumberToObject(json, "faults", (double)s->faults);
     cJSON_AddStringToObject(json, "runtime", sim_runtime_kind(s->runtime));
     cJSON_AddStringToObject(json, "workspace", SIM_WORKSPACE);
@@ -166,6 +258,13 @@ static void set_faults(struct sim *s, const struct sim_request *r, struct sim_an
     char *spec SKL_AUTO_STR = skl_str_dup(r->body);
 
     a->status = sim_parse_faults(s, spec) ? 200 : 400;
+}
+
+/* A stranger has that site name. */
+static void take_name(struct sim *s, const struct sim_request *r, struct sim_answer *a)
+{
+    skl_map_set(&s->taken, r->body, s);
+    a->status = 200;
 }
 
 /* -- requests */
@@ -181,7 +280,9 @@ static void handle_cloud(struct sim *s, const struct sim_request *r, struct sim_
         sim_log_query(s, r, a);
     else
         sim_arm(s, r, a);
-    a->drop = drop;
+    a->drop |= drop || sim_take_lost(s);
+    *slow |= s->slow_answer;
+    s->slow_answer = false;
 }
 
 static void handle(void *arg, const struct sim_request *r, struct sim_answer *a)
@@ -191,6 +292,8 @@ static void handle(void *arg, const struct sim_request *r, struct sim_answer *a)
     bool slow = false;
 
     sim_executions_join(s);
+    if (sim_front_end(s, r, a))
+        return;
     pthread_mutex_lock(&s->lock);
     if (sim_auth_route(s, r, a))
         ;
@@ -200,6 +303,8 @@ static void handle(void *arg, const struct sim_request *r, struct sim_answer *a)
         show_state(s, a);
     else if (skl_str_eqz(path, "/simulator/fault"))
         set_faults(s, r, a);
+    else if (skl_str_eqz(path, "/simulator/taken"))
+        take_name(s, r, a);
     else if (skl_str_istarts(path, "/subscriptions/"))
         handle_cloud(s, r, a, false, &slow);
     else if (skl_str_starts(path, "/v1/workspaces/"))
@@ -222,8 +327,16 @@ static cJSON *resource(const char *text)
     return json;
 }
 
+#define GROUP "00000000-0000-0000-0000-000000000000/sockerless"
+#define RESOURCES                                                                                  \
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sockerless/providers/"     \
+    "Microsoft.Web"
+
 static void seed(struct sim *s)
 {
+    static const char plan[] =
+        "{\"location\":\"eastus\",\"kind\":\"elastic\",\"sku\":{\"name\":\"EP1\",\"tier\":"
+        "\"ElasticPremium\"},\"properties\":{\"reserved\":true,\"maximumElasticWorkerCount\":20}}";
     static const char environment[] =
         "{\"name\":\"sockerless\",\"location\":\"eastus\",\"properties\":{\"provisioningState\":"
         "\"Succeeded\",\"appLogsConfiguration\":{\"destination\":\"log-analytics\","
@@ -232,7 +345,10 @@ static void seed(struct sim *s)
                                 "\"provisioningState\":\"Succeeded\"}}";
 
     skl_map_set(&s->environments, SKL_STR("sockerless"), resource(environment));
-    skl_map_set(&s->groups, SKL_STR("00000000-0000-0000-0000-000000000000/sockerless"),
+    sim_plan_add(s, GROUP "/sockerless", RESOURCES "/serverfarms/sockerless", "sockerless",
+                 resource(plan));
+    skl_map_set(&s->accounts, SKL_STR("sockerless"), resource(group));
+    skl_map_set(&s->groups, SKL_STR(GROUP),
                 resource(group));
 }
 
@@ -241,20 +357,25 @@ static void stop_all(struct sim *s)
     bool running = true;
 
     while (running) {
+        struct skl_list *it;
         struct job *j;
         size_t i = 0;
 
         running = false;
         pthread_mutex_lock(&s->lock);
         while ((j = skl_map_next(&s->jobs, &i, NULL))) {
-            struct skl_list *it;
-
             skl_list_foreach (it, &j->executions) {
                 struct execution *x = SKL_LIST_ENTRY(it, struct execution, in_job);
 
                 sim_execution_stop(x);
                 running |= !x->ended;
             }
+        }
+        skl_list_foreach (it, &s->site_threads) {
+            struct site *x = SKL_LIST_ENTRY(it, struct site, in_sim);
+
+            x->deleted = running = true;
+            sim_site_wake(x);
         }
         pthread_mutex_unlock(&s->lock);
         sim_executions_join(s);
@@ -290,6 +411,8 @@ static int run(struct sim_options *o, const sigset_t *signals)
     s.dice = (uint64_t)o->fault_seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     skl_list_init(&s.tokens);
     skl_list_init(&s.finished);
+    skl_list_init(&s.site_threads);
+    skl_list_init(&s.planned);
     if (!sim_parse_faults(&s, o->fault)) {
         fprintf(stderr, "sockerless-sim-azure: --fault '%s': use 429:P,500:P,drop:P,slow:P\n",
                 o->fault);

@@ -14,7 +14,8 @@
 
 struct sim_options {
     char *listen, *agent, *state_dir, *runtime, *mirror, *fault, *client_secret, *log_level;
-    int64_t latency_ms, ingestion_delay_s, fault_seed, token_lifetime_s, stop_grace_s;
+    int64_t latency_ms, ingestion_delay_s, fault_seed, token_lifetime_s, stop_grace_s,
+        front_end_limit_ms;
     bool help, version;
 };
 
@@ -25,11 +26,13 @@ struct token {
     int64_t expires_ms;
 };
 
+enum sim_table { SIM_TABLE_CONSOLE, SIM_TABLE_SYSTEM, SIM_TABLE_TRACES };
+
 struct log_row {
     int64_t time_ns, ingested_ns;
     char *job, *replica, *container, *image, *stream,
         *text; /* stream: reason, for the system table */
-    bool system;
+    enum sim_table table;
 };
 
 struct operation {
@@ -72,6 +75,11 @@ struct sim {
     uint64_t dice;
     double fault_429, fault_500, fault_drop, fault_slow;
     uint64_t faults;
+    /* App Service: web.h */
+    struct skl_map plans, sites, taken, accounts; /* taken: names that strangers have */
+    struct skl_list site_threads;
+    struct skl_list planned; /* of struct planned_fault, in main.c */
+    bool lose_answer, slow_answer;
     struct skl_list finished; /* of struct gone: workloads to be joined */
     bool closing;
 };
@@ -82,6 +90,9 @@ struct sim {
 int64_t sim_now_ms(void);
 void sim_count(struct sim *s, const char *operation);
 bool sim_parse_faults(struct sim *s, const char *spec);
+/* Counts a call, and true: a fault that was planned for it has answered it, without effect. */
+bool sim_planned(struct sim *s, const char *operation, struct sim_answer *a);
+bool sim_take_lost(struct sim *s); /* the call has its effect, its answer is lost */
 
 /* auth.c */
 bool sim_auth_route(struct sim *s, const struct sim_request *r, struct sim_answer *a);
@@ -114,7 +125,7 @@ bool sim_template_validate(const cJSON *template, const cJSON *secrets, bool wit
                            struct sim_answer *a);
 
 /* logs.c */
-void sim_log_add(struct sim *s, bool system, const char *job, const char *replica,
+void sim_log_add(struct sim *s, enum sim_table table, const char *job, const char *replica,
                  const char *container, const char *image, const char *stream, const char *text,
                  size_t n);
 void sim_log_query(struct sim *s, const struct sim_request *r, struct sim_answer *a);

@@ -135,10 +135,16 @@ static void add_capabilities(struct skl_json *j)
     skl_json_end_object(j);
 }
 
-static void add_argv(struct skl_json *j, const struct sim_container *c, char *const *image_argv)
+/* Arguments without a command take the place of the image's CMD, behind its ENTRYPOINT. */
+static void add_argv(struct skl_json *j, const struct sim_container *c, char *const *image_argv,
+                     size_t n_entrypoint)
 {
+    size_t n = c->command              ? skl_strv_len(c->command)
+               : c->args && c->args[0] ? n_entrypoint
+                                       : skl_strv_len(image_argv);
+
     skl_json_array(j, "args");
-    for (char *const *p = c->command ? c->command : image_argv; p && *p; p++)
+    for (char *const *p = c->command ? c->command : image_argv; p && *p && n > 0; p++, n--)
         skl_json_str(j, NULL, *p);
     for (char *const *p = c->args; p && *p; p++)
         skl_json_str(j, NULL, *p);
@@ -155,7 +161,8 @@ static void add_env(struct skl_json *j, const struct sim_container *c, char *con
     skl_json_end_array(j);
 }
 
-static void add_process(struct skl_json *j, const struct sim_container *c, const cJSON *image)
+static void add_process(struct skl_json *j, const struct sim_container *c, const cJSON *image,
+                        size_t n_entrypoint)
 {
     const cJSON *process = skl_json_get(image, "process");
     const cJSON *user = skl_json_get(process, "user");
@@ -169,7 +176,7 @@ static void add_process(struct skl_json *j, const struct sim_container *c, const
     skl_json_int(j, "uid", skl_json_get_int(user, "uid", 0));
     skl_json_int(j, "gid", skl_json_get_int(user, "gid", 0));
     skl_json_end_object(j);
-    add_argv(j, c, argv);
+    add_argv(j, c, argv, n_entrypoint);
     add_env(j, c, env);
     if (c->cwd)
         cwd = c->cwd;
@@ -223,7 +230,7 @@ static int write_config(struct sim_runtime *rt, const struct sim_workload_spec *
     skl_json_init(&j, &text);
     skl_json_object(&j, NULL);
     skl_json_str(&j, "ociVersion", "1.0.2");
-    add_process(&j, c, image_config);
+    add_process(&j, c, image_config, image->n_entrypoint);
     skl_json_object(&j, "root");
     skl_json_str(&j, "path", b->rootfs);
     skl_json_bool(&j, "readonly", false);

@@ -102,6 +102,35 @@ static char *read_text(const char *path)
     return skl_buf_detach(&b);
 }
 
+/* A document of the layout by its digest. */
+static cJSON *read_blob(const char *dir, const char *digest)
+{
+    char *path SKL_AUTO_STR = NULL, *text SKL_AUTO_STR = NULL;
+    cJSON *json = NULL;
+
+    if (!digest || !skl_str_starts(skl_str(digest), "sha256:"))
+        return NULL;
+    path = format2(dir, "/oci/blobs/sha256/", digest + strlen("sha256:"));
+    text = read_text(path);
+    return skl_json_parse(skl_str(text), &json, NULL) < 0 ? NULL : json;
+}
+
+/* What umoci's config.json does not tell: where the ENTRYPOINT ends and the CMD begins. */
+static size_t count_entrypoint(const char *dir)
+{
+    char *path SKL_AUTO_STR = format2(dir, "/oci/index.json", "");
+    char *text SKL_AUTO_STR = read_text(path);
+    SKL_AUTO_JSON cJSON *index = NULL, *manifest = NULL, *config = NULL;
+    const cJSON *first;
+
+    if (skl_json_parse(skl_str(text), &index, NULL) < 0)
+        return 0;
+    first = cJSON_GetArrayItem(skl_json_get(index, "manifests"), 0);
+    manifest = read_blob(dir, skl_json_get_str(first, "digest"));
+    config = read_blob(dir, skl_json_get_str(skl_json_get(manifest, "config"), "digest"));
+    return (size_t)cJSON_GetArraySize(skl_json_get(skl_json_get(config, "config"), "Entrypoint"));
+}
+
 static int pull(const struct sim_runtime *rt, struct sim_image *i, const char *dir,
                 struct skl_error *err)
 {
@@ -122,6 +151,7 @@ static int pull(const struct sim_runtime *rt, struct sim_image *i, const char *d
                           err);
     if (rc == 0)
         i->config = read_text(config);
+    i->n_entrypoint = rc == 0 ? count_entrypoint(dir) : 0;
     free(source);
     free(layout);
     free(image);

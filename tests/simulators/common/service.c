@@ -47,7 +47,9 @@ void sim_service_spec_fini(struct sim_service_spec *s)
     for (size_t i = 0; i < s->n; i++) {
         sim_container_fini(&s->members[i].container);
         free(s->members[i].startup.path);
+        free(s->members[i].startup.address);
         free(s->members[i].liveness.path);
+        free(s->members[i].liveness.address);
     }
     free(s->members);
     free(s->name);
@@ -133,13 +135,14 @@ static bool http_probe(int fd, const struct sim_probe *p, int64_t until_ms)
             return false;
         got += (size_t)more;
     }
-    return memcmp(text, "HTTP/1.", 7) == 0 && (text[9] == '2' || text[9] == '3');
+    return memcmp(text, "HTTP/1.", 7) == 0 &&
+           (p->kind == SIM_PROBE_ANY_HTTP || text[9] == '2' || text[9] == '3');
 }
 
 bool sim_probe_once(const struct sim_probe *p, int64_t timeout_ms)
 {
     int64_t until = skl_mono_ms() + timeout_ms;
-    int fd = sim_connect("127.0.0.1", p->port, timeout_ms);
+    int fd = sim_connect(p->address ? p->address : "127.0.0.1", p->port, timeout_ms);
     bool ok = fd >= 0 && (p->kind == SIM_PROBE_TCP || http_probe(fd, p, until));
 
     if (fd >= 0)
@@ -184,7 +187,8 @@ static const struct sim_workload_events member_events = {member_on_running, memb
 
 static void start_member(struct sim_service *v, size_t i)
 {
-    struct sim_workload_spec spec = {.timeout_ms = INT64_C(400) * 24 * 3600 * 1000};
+    struct sim_workload_spec spec = {.timeout_ms = INT64_C(400) * 24 * 3600 * 1000,
+                                     .stop_grace_ms = v->spec.stop_grace_ms};
     struct sim_container *c = &v->spec.members[i].container;
     struct running *r = &v->running[i];
     struct skl_buf name;

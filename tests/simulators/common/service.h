@@ -11,11 +11,12 @@
 
 #include "workload.h"
 
-enum sim_probe_kind { SIM_PROBE_NONE, SIM_PROBE_TCP, SIM_PROBE_HTTP };
+enum sim_probe_kind { SIM_PROBE_NONE, SIM_PROBE_TCP, SIM_PROBE_HTTP, SIM_PROBE_ANY_HTTP };
 struct sim_probe {
     enum sim_probe_kind kind;
+    char *address; /* NULL: 127.0.0.1 */
     int port;
-    char *path; /* HTTP: any status from 200 to 399 is fine */
+    char *path; /* HTTP: any status from 200 to 399 is fine; ANY_HTTP: any */
     int64_t initial_ms, period_ms, timeout_ms;
     int threshold;
 };
@@ -29,6 +30,7 @@ struct sim_service_spec {
     char *name;                 /* unique */
     struct sim_member *members; /* in the order of their start */
     size_t n;
+    int64_t stop_grace_ms; /* 0, or more than the runtime's: the runtime's */
 };
 void sim_service_spec_fini(struct sim_service_spec *s);
 

@@ -185,13 +185,20 @@ static void send_signal(struct running *r, int signo)
         (void)kill(r->process.pid, signo); /* runc passes it on */
 }
 
+static int64_t stop_grace_ms(const struct sim_workload *w)
+{
+    int64_t most = w->rt->stop_grace_ms, own = w->spec.stop_grace_ms;
+
+    return own > 0 && own < most ? own : most;
+}
+
 static void check_stop(struct running *r)
 {
     int64_t now = skl_mono_ms();
 
     if ((atomic_load(&r->w->stop) || now > r->deadline_ms) && r->kill_ms == 0) {
         r->stopped = true;
-        r->kill_ms = now + r->w->rt->stop_grace_ms;
+        r->kill_ms = now + stop_grace_ms(r->w);
         send_signal(r, SIGTERM);
     }
     if (r->kill_ms > 0 && now > r->kill_ms) {

@@ -36,6 +36,7 @@ struct sim_workload_spec {
     char **volumes; /* names of EmptyDirs */
     char *address;  /* 127.x.y.z: its own */
     int64_t timeout_ms;
+    int64_t stop_grace_ms; /* 0, or more than the runtime's: the runtime's */
 };
 void sim_workload_spec_fini(struct sim_workload_spec *s);
 void sim_container_fini(struct sim_container *c);
@@ -93,6 +94,7 @@ char *sim_mount_dir(const struct sim_runtime *rt, const struct sim_workload_spec
 /* images.c: an image unpacked once; path of its root file system and of its config (JSON text), borrowed */
 struct sim_image {
     char *ref, *rootfs, *config;
+    size_t n_entrypoint; /* so many of the config's arguments are the ENTRYPOINT, the rest is the CMD */
 };
 int sim_image_get(struct sim_runtime *rt, const char *ref, const struct sim_image **ret,
                   struct skl_error *err);
