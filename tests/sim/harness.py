@@ -158,6 +158,10 @@ class Stack:
         self.backend.send_signal(signo)
         return self.backend.wait(seconds)
 
+    def restart_backend(self):
+        self.stop_backend()
+        self.start_backend()
+
     def api(self, method, path, body=None):
         c = UnixConnection(self.socket)
         data = json.dumps(body) if body is not None else None

@@ -226,18 +226,19 @@ static void show_state(struct sim *s, struct sim_answer *a)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON *calls = cJSON_AddObjectToObject(json, "calls");
-    size_t i = 0, jobs = 0, running = 0;
+    size_t i = 0, jobs = 0, running = 0, planned = 0;
+    struct skl_list *it;
     struct skl_str key;
     struct job *j;
     void *n;
 
     while ((j = skl_map_next(&s->jobs, &i, NULL))) {
-        struct skl_list *it;
-
         jobs += !j->deleting;
         skl_list_foreach (it, &j->executions)
             running += !SKL_LIST_ENTRY(it, struct execution, in_job)->ended;
     }
+    skl_list_foreach (it, &s->planned)
+        planned++;
     for (i = 0; (n = skl_map_next(&s->calls, &i, &key));) {
         char *name SKL_AUTO_STR = skl_str_dup(key);
 
@@ -247,6 +248,7 @@ static void show_state(struct sim *s, struct sim_answer *a)
     cJSON_AddNumberToObject(json, "running", (double)running);
     show_web(s, json);
     cJSON_AddNumberToObject(json, "faults", (double)s->faults);
+    cJSON_AddNumberToObject(json, "planned", (double)planned);
     cJSON_AddStringToObject(json, "runtime", sim_runtime_kind(s->runtime));
     cJSON_AddStringToObject(json, "workspace", SIM_WORKSPACE);
     sim_json(a, 200, json);
