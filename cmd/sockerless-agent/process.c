@@ -32,6 +32,7 @@ struct port {
     uv_poll_t poll;
     int fd; /* -1: closed */
     bool polling;
+    size_t last; /* of what was in the pipe when its time was over: not read yet */
 };
 
 struct agent_process {
@@ -41,6 +42,7 @@ struct agent_process {
     void *arg;
     pid_t pid;
     bool tty, exited, paused, ending;
+    bool is_over; /* `last` of the ports is known */
     int code, signal;
     struct port port[SIDES]; /* a terminal: OUT reads and writes */
     unsigned open_handles;   /* poll handles that libuv still has */
@@ -483,12 +485,52 @@ static void process_finish(struct agent_process *p)
     events->on_end(arg, code, signo);
 }
 
+/* Reads what was in the pipe when the time was over, and no more: a grandchild may write for ever. */
+static void take_last(struct agent_process *p, enum side side)
+{
+    static char buffer[SKL_READ_CHUNK];
+    struct port *port = &p->port[side];
+
+    while (port->fd >= 0 && port->last > 0 && !p->paused) {
+        size_t wanted = port->last < sizeof(buffer) ? port->last : sizeof(buffer);
+        ssize_t n = read(port->fd, buffer, wanted);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            port->last = 0;
+            return;
+        }
+        port->last -= (size_t)n;
+        if (!p->events->on_output(p->arg, side == SIDE_ERR, skl_str_n(buffer, (size_t)n)))
+            p->paused = true;
+    }
+}
+
+static void count_last(struct port *port)
+{
+    int n = 0;
+
+    if (port->fd >= 0 && ioctl(port->fd, FIONREAD, &n) == 0 && n > 0)
+        port->last = (size_t)n;
+}
+
+/* The time is over; but this agent may have been too busy, or the other end too slow, to have read all of it. */
 static void drained(void *arg)
 {
     struct agent_process *p = arg;
 
     p->drain = NULL;
-    if (p->paused) { /* what is in the pipes still has to go out */
+    if (!p->is_over) {
+        p->is_over = true;
+        count_last(&p->port[SIDE_OUT]);
+        count_last(&p->port[SIDE_ERR]);
+    }
+    take_last(p, SIDE_OUT);
+    take_last(p, SIDE_ERR);
+    if (p->paused && (p->port[SIDE_OUT].last > 0 || p->port[SIDE_ERR].last > 0)) {
+        port_update(&p->port[SIDE_OUT]);
+        port_update(&p->port[SIDE_ERR]);
         p->drain = skl_timer_start(p->loop, DRAIN_MS, drained, p);
         return;
     }

@@ -23,6 +23,8 @@ struct attach {
     struct skl_detach detach;
     struct skl_buf pending; /* stdin that the workload has no room for yet */
     bool eof_pending;
+    struct skl_timer *settling; /* until the client has taken the header */
+    unsigned settle_ms;
 };
 
 static struct skl_workload *workload_of(struct attach *a)
@@ -47,6 +49,7 @@ static void stop_waiting(struct attach *a)
 static void attach_free(struct attach *a)
 {
     skl_list_remove(&a->hijacked.in_engine);
+    skl_timer_cancel(&a->settling);
     stop_waiting(a);
     skl_spool_reader_close(&a->reader);
     skl_buf_fini(&a->pending);
@@ -85,7 +88,19 @@ static void on_drain(void *arg)
 {
     struct attach *a = arg;
 
-    if (a->reader)
+    if (a->reader && !a->settling)
+        skl_spool_reader_resume(a->reader);
+}
+
+/* The reader has its place since the attach; only its output waits. */
+static void settle(void *arg)
+{
+    struct attach *a = arg;
+
+    a->settling = NULL;
+    if (a->settle_ms++ < SKL_SETTLE_MAX_MS && skl_attach_client_untaken(a->client) > 0)
+        a->settling = skl_timer_start(a->e->loop, 1, settle, a);
+    else if (a->reader)
         skl_spool_reader_resume(a->reader);
 }
 
@@ -248,8 +263,10 @@ static void begin(struct skl_request *r, struct attach *a, struct skl_container 
                                    .from = logs ? SKL_SPOOL_FROM_START : SKL_SPOOL_FROM_NOW,
                                    .until = stream ? SKL_SPOOL_UNTIL_RUN_END : SKL_SPOOL_UNTIL_NOW,
                                    .wait_next_run = stream,
+                                   .paused = true,
                                },
                                &spool_events, a);
+    a->settling = skl_timer_start(a->e->loop, 0, settle, a);
     skl_attach_client_read(a->client, true);
     skl_container_event(r->engine->store, c, "attach", NULL);
 }

@@ -87,6 +87,11 @@ bool skl_attach_client_congested(const struct skl_attach_client *a)
     return a->stream ? skl_stream_congested(a->stream) : skl_ws_congested(a->ws);
 }
 
+size_t skl_attach_client_untaken(const struct skl_attach_client *a)
+{
+    return a->stream ? skl_stream_untaken(a->stream) : 0; /* a WebSocket's client reads frames */
+}
+
 void skl_attach_client_finish(struct skl_attach_client *a)
 {
     if (a->stream)

@@ -24,6 +24,8 @@ void skl_attach_client_set_events(struct skl_attach_client *a,
 void skl_attach_client_read(struct skl_attach_client *a, bool on);
 /* stream_no: 1 stdout, 2 stderr */
 void skl_attach_client_write(struct skl_attach_client *a, int stream_no, struct skl_str data);
+/* Bytes that the client has not read yet, as far as this end knows. */
+size_t skl_attach_client_untaken(const struct skl_attach_client *a);
 bool skl_attach_client_congested(const struct skl_attach_client *a);
 void skl_attach_client_finish(struct skl_attach_client *a); /* after what is queued */
 void skl_attach_client_close(struct skl_attach_client *a);  /* at once */

@@ -3,8 +3,11 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/json_read.h"
+#include "docker/container_filter_internal.h"
+#include "docker/go_value.h"
 #include "docker/image_names.h"
+
+#define MAX_GENERATIONS 1000
 
 static const char *const keys[] = {
     "ancestor", "before", "exited",  "expose",  "health", "id",     "is-task", "isolation",
@@ -47,31 +50,30 @@ static int check(const struct skl_filters *f, struct skl_error *err)
     if (rc == 0)
         rc = skl_filters_bool(f, "is-task", &task, err);
     for (char *const *v = skl_filters_values(f, "exited"); rc == 0 && v && *v; v++)
-        if (!skl_str_i64(skl_str(*v), &code))
-            rc = bad_value("exited", *v, err);
-    return rc;
+        if (!skl_go_int(*v, &code))
+            rc = skl_fail(err, SKL_E_INTERNAL, "strconv.Atoi: parsing \"%.100s\": invalid syntax",
+                          *v);
+    return rc < 0 ? rc : skl_container_filter_check_ports(f, err);
 }
 
 static int find_limit(struct skl_store *s, const struct skl_filters *f, const char *key,
-                      const char *param, const struct skl_container **ret, struct skl_error *err)
+                      const struct skl_container **ret, struct skl_error *err)
 {
     char *const *v = skl_filters_values(f, key);
-    const char *name = v ? *v : param;
     struct skl_container *c;
     int rc;
 
     *ret = NULL;
-    if (skl_str_empty(name))
+    if (!v)
         return 0;
-    rc = skl_container_find(s, name, &c, err);
+    rc = skl_container_find(s, *v, &c, err);
     if (rc == 0)
         *ret = c;
     return rc;
 }
 
 int skl_container_filter_init(struct skl_container_filter *f, struct skl_store *s,
-                              const char *filters, bool all, const char *before, const char *since,
-                              struct skl_error *err)
+                              const char *filters, bool all, struct skl_error *err)
 {
     int rc;
 
@@ -80,9 +82,9 @@ int skl_container_filter_init(struct skl_container_filter *f, struct skl_store *
     if (rc == 0)
         rc = check(&f->filters, err);
     if (rc == 0)
-        rc = find_limit(s, &f->filters, "before", before, &f->before, err);
+        rc = find_limit(s, &f->filters, "before", &f->before, err);
     if (rc == 0)
-        rc = find_limit(s, &f->filters, "since", since, &f->since, err);
+        rc = find_limit(s, &f->filters, "since", &f->since, err);
     if (skl_filters_has(&f->filters, "status") || skl_filters_has(&f->filters, "exited"))
         f->all = true;
     return rc;
@@ -113,6 +115,20 @@ static bool takes_exit_code(const struct skl_filters *f, const struct skl_contai
            skl_filters_exact(f, "exited", code);
 }
 
+/* The image itself, or one that it was built on. */
+static bool descends_from(struct skl_store *s, const char *id, const char *ancestor)
+{
+    const struct skl_image *i;
+
+    for (unsigned n = 0; id && n < MAX_GENERATIONS; n++) {
+        if (skl_streq(id, ancestor))
+            return true;
+        i = skl_image_find(s, id);
+        id = i ? i->parent : NULL;
+    }
+    return false;
+}
+
 static bool takes_ancestor(const struct skl_filters *f, struct skl_store *s,
                            const struct skl_container *c)
 {
@@ -123,7 +139,7 @@ static bool takes_ancestor(const struct skl_filters *f, struct skl_store *s,
         return true;
     for (; *v; v++)
         if (skl_streq(*v, c->spec.image) ||
-            (skl_image_lookup(s, *v, &i, NULL) == 0 && skl_streq(i->id, c->spec.image_id)))
+            (skl_image_lookup(s, *v, &i, NULL) == 0 && descends_from(s, c->spec.image_id, i->id)))
             return true;
     return false;
 }
@@ -159,44 +175,6 @@ static bool takes_volume(const struct skl_filters *f, const struct skl_container
     return false;
 }
 
-/* "80", "80/udp", "8000-8010" against a port key of the container */
-static bool port_is_in(const char *port, const char *wanted)
-{
-    struct skl_str proto, wanted_proto, last;
-    struct skl_str number = skl_str_cut(skl_str(port), '/', &proto);
-    struct skl_str range = skl_str_cut(skl_str(wanted), '/', &wanted_proto);
-    struct skl_str first = skl_str_cut(range, '-', &last);
-    uint64_t p, from, to;
-
-    if (!skl_str_u64(number, &p) || !skl_str_u64(first, &from))
-        return false;
-    to = from;
-    if (last.p && !skl_str_u64(last, &to))
-        return false;
-    if (!proto.p)
-        proto = SKL_STR("tcp");
-    if (!wanted_proto.p)
-        wanted_proto = SKL_STR("tcp");
-    return p >= from && p <= to && skl_str_eq(proto, wanted_proto);
-}
-
-static bool takes_ports(const struct skl_filters *f, const char *key, const char *json,
-                        const char *member)
-{
-    char *const *v = skl_filters_values(f, key);
-    SKL_AUTO_JSON cJSON *config = NULL;
-    const cJSON *port;
-
-    if (!v)
-        return true;
-    if (skl_json_parse(skl_str(json), &config, NULL) < 0)
-        return false;
-    for (; *v; v++)
-        cJSON_ArrayForEach(
-            port, skl_json_get(config, member)) if (port_is_in(port->string, *v)) return true;
-    return false;
-}
-
 static bool is_older(const struct skl_container *a, const struct skl_container *b)
 {
     return a->created_ns < b->created_ns;
@@ -221,6 +199,5 @@ bool skl_container_filter_takes(struct skl_container_filter *x, struct skl_store
            skl_filters_prefix(f, "id", c->id) && skl_filters_name(f, "name", c->name) &&
            skl_filters_exact(f, "health", health_name(c->health)) && takes_exit_code(f, c) &&
            takes_ancestor(f, s, c) && takes_network(f, s, c) && takes_volume(f, c) &&
-           takes_ports(f, "expose", c->spec.config_json, "ExposedPorts") &&
-           takes_ports(f, "publish", c->spec.host_config_json, "PortBindings");
+           skl_container_filter_takes_ports(f, c);
 }

@@ -14,10 +14,9 @@ struct skl_container_filter {
     bool all;
 };
 
-/* `all`, `before` and `since` are the query's parameters; the filters may say the same. */
+/* `all` is the query's parameter; some filters mean it. */
 int skl_container_filter_init(struct skl_container_filter *f, struct skl_store *s,
-                              const char *filters, bool all, const char *before, const char *since,
-                              struct skl_error *err);
+                              const char *filters, bool all, struct skl_error *err);
 void skl_container_filter_fini(struct skl_container_filter *f);
 bool skl_container_filter_takes(struct skl_container_filter *f, struct skl_store *s,
                                 const struct skl_container *c);

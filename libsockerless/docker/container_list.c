@@ -115,8 +115,6 @@ void skl_route_container_list(struct skl_request *r)
 {
     struct skl_store *s = r->engine->store;
     SKL_AUTO_STR char *filters = skl_request_query(r, "filters");
-    SKL_AUTO_STR char *before = skl_request_query(r, "before");
-    SKL_AUTO_STR char *since = skl_request_query(r, "since");
     int64_t limit = skl_request_query_int(r, "limit", 0), now_ns = skl_wall_ns(), n = 0;
     bool size = skl_request_query_bool(r, "size", false);
     bool all = skl_request_query_bool(r, "all", false) || limit > 0;
@@ -127,7 +125,7 @@ void skl_route_container_list(struct skl_request *r)
 
     skl_buf_init(&b, SKL_MAX_ANSWER_JSON);
     skl_json_init(&j, &b);
-    if (skl_container_filter_init(&f, s, filters, all, before, since, &err) < 0) {
+    if (skl_container_filter_init(&f, s, filters, all, &err) < 0) {
         skl_request_error(r, &err);
         skl_container_filter_fini(&f);
         return;

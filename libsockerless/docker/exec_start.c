@@ -28,10 +28,6 @@ struct live {
     unsigned settle_ms;
 };
 
-/* docker-py reads the header through a buffer and what follows past it: output that arrives together with the header is
- * lost on it. An Engine takes so long to start a process that this never shows; here it is waited for. */
-#define SETTLE_MAX_MS 1000
-
 static void live_free(struct live *v)
 {
     skl_list_remove(&v->hijacked.in_engine);
@@ -347,7 +343,7 @@ static void settle(void *arg)
     struct live *v = arg;
 
     v->settling = NULL;
-    if (v->stream && v->settle_ms++ < SETTLE_MAX_MS && skl_stream_untaken(v->stream) > 0)
+    if (v->stream && v->settle_ms++ < SKL_SETTLE_MAX_MS && skl_stream_untaken(v->stream) > 0)
         v->settling = skl_timer_start(v->e->loop, 1, settle, v);
     else
         begin(v);

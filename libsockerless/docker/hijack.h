@@ -23,6 +23,11 @@ void skl_hijacked_add(struct skl_engine *e, struct skl_hijacked *h,
                       void (*end)(struct skl_hijacked *h));
 void skl_hijacked_end_all(struct skl_engine *e);
 
+/* docker-py reads the header through a buffer and what follows past it: output that arrives together with the header is
+ * lost on it. An Engine takes so long to begin that this never shows; here output waits, at most so long, until
+ * skl_stream_untaken() says that the header was read. */
+#define SKL_SETTLE_MAX_MS 1000
+
 struct skl_stream *skl_hijack(struct skl_request *r, bool tty, bool with_api_headers);
 /* For failures of attach: an Engine has taken the connection over by then and sends plain text. */
 void skl_hijack_refuse(struct skl_request *r, const struct skl_error *err);

@@ -229,6 +229,7 @@ struct skl_spool_reader *skl_spool_read(struct skl_spool *s,
     r->s = s;
     r->loop = s->loop;
     r->options = *options;
+    r->paused = options->paused;
     r->events = events;
     r->arg = arg;
     r->at = options->from == SKL_SPOOL_FROM_START ? start_of(s) : skl_spool_end(s);

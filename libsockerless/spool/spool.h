@@ -66,6 +66,7 @@ struct skl_spool_read_options {
     enum skl_spool_from from;
     enum skl_spool_until until;
     bool wait_next_run;
+    bool paused;                /* begins with skl_spool_reader_resume() */
     int64_t since_ns, until_ns; /* by frame time; 0: none */
 };
 struct skl_spool_events {

@@ -241,6 +241,35 @@ class Agent(unittest.TestCase):
         c.send("CREDIT", 1, records(("CONSUMED", end["OFFSET"]), ("RECEIVED", c.received)))
         self.assertEqual(p.wait(30), 9)
 
+    def test_nothing_in_a_pipe_is_lost_when_the_time_for_it_is_over(self):
+        p = self.run_agent()
+        c, _ = self.backend.greet()
+        end, write, written = (os.path.join(self.dir, name) for name in ("end", "write", "written"))
+        wait = "until [ -e %s ]; do sleep 0.02; done; "
+        c.send("START", 1, start(["sh", "-c", f"({wait % write} echo late; touch {written}; sleep 1000) & {wait % end} exit 4"]))
+        c.until("STARTED")
+
+        def children(pid):
+            with open(f"/proc/{pid}/task/{pid}/children") as f:
+                return f.read().split()
+
+        agent = int(children(p.pid)[0])
+        command = children(agent)[0]
+        open(end, "w").close()
+        while command in children(agent):  # once it is reaped, what it left behind has two seconds for its output
+            time.sleep(0.01)
+        os.kill(agent, signal.SIGSTOP)
+        try:
+            open(write, "w").close()
+            while not os.path.exists(written):
+                time.sleep(0.01)
+            time.sleep(2.1)
+        finally:
+            os.kill(agent, signal.SIGCONT)
+        frames = c.until("EXIT")
+        self.assertEqual(output(frames), b"late\n")
+        self.assertEqual(parse(frames[-1][2])["CODE"], 4)
+
     def test_the_platforms_sigterm_reaches_the_command(self):
         p = self.run_agent(SOCKERLESS_WARM_SECONDS="60")
         c, hello = self.backend.greet()

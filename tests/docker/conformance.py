@@ -23,7 +23,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "sim"))
 sys.path.insert(0, HERE)
-from harness import SKIP, Stack, UnixConnection  # noqa: E402
+from harness import SKIP, Stack, UnixConnection, free_port  # noqa: E402
 from rows import ROWS  # noqa: E402
 from same import Engine  # noqa: E402
 
@@ -40,7 +40,7 @@ class Side:
 
     def __init__(self, name, path, registry):
         self.name, self.path = name, path
-        self.vars = {"registry": registry, "registry_path": registry.replace(":", "%3A")}
+        self.vars = {"port": free_port(), "registry": registry, "registry_path": registry.replace(":", "%3A")}
         self.answers = []
         self.failure = None
 
@@ -258,6 +258,10 @@ def compare(row, ours, theirs, sides):
             yield f"header {name}", a.get(name, "absent"), b.get(name, "absent")
         elif name not in ANY_VALUE and a[name] != b[name]:
             yield f"header {name}", a[name], b[name]
+    if row.pick:
+        picked = [row.pick(json.loads(x.body)) if x.status == 200 else None for x in (ours, theirs)]
+        if picked[0] != picked[1]:
+            yield "picked", *map(str, picked)
     values = [None if row.tar or row.hijack or row.any_text else parse(x.body) for x in (ours, theirs)]
     if None not in values:
         yield from compare_json(row, *values, sides)

@@ -4,6 +4,7 @@ R(METHOD, PATH, BODY, set-up...): {name} in a path or a body is what an earlier 
 A row with set_up=True only has to answer the same status; it makes what the next rows ask about.
 """
 import io
+import json
 import tarfile
 
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
@@ -12,12 +13,13 @@ UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
 class R:
     def __init__(self, method, path, body=None, *, save=None, set_up=False, hijack=False, stdin=None, tar=False,
                  stream=False, any_text=False, verbatim=False, content_type="application/json", headers=None,
-                 prefix="/v1.41", seconds=60, note=""):
+                 prefix="/v1.41", seconds=60, note="", pick=None):
         self.method, self.path, self.body = method, path, body
         self.save, self.set_up, self.hijack, self.stdin = save, set_up, hijack, stdin
         self.tar, self.stream, self.any_text, self.verbatim = tar, stream, any_text, verbatim
         self.content_type, self.headers, self.prefix = content_type, dict(headers or {}), prefix
         self.seconds = seconds
+        self.pick = pick  # of a JSON answer: what must be equal in value, beyond its form
         shown = "" if prefix == "/v1.41" else prefix
         self.name = f"{method} {shown}{path}" + (f" ({note})" if note else "")
 
@@ -639,6 +641,47 @@ TYPES = [
     R("DELETE", "/containers/linked", set_up=True),
 ]
 
+def names_of(containers):
+    return sorted(name for c in containers for name in c["Names"] if name.startswith("/filter"))
+
+
+def filtered(filters):
+    return R("GET", "/containers/json?all=1&filters=" + json.dumps(filters, separators=(",", ":")), pick=names_of)
+
+
+FILTERS = [
+    R("POST", "/networks/create", {"Name": "filter-net", "IPAM": {"Config": [{"Subnet": "10.126.1.0/24"}]}}, set_up=True),
+    R("POST", "/containers/create?name=filter1", container("sleep", "1000", ExposedPorts={"80/tcp": {}, "53/udp": {}},
+      Volumes={"/anon": {}}), set_up=True),
+    R("POST", "/containers/create?name=filter2", {"Image": "busybox", "Cmd": ["sleep", "1000"], "ExposedPorts": {"90/tcp": {}, "91/tcp": {}},
+      "HostConfig": {"NetworkMode": "filter-net", "Binds": ["filter-vol:/fv"], "PortBindings": {"90/tcp": [{"HostPort": "{port}"}]}}}, set_up=True),
+    R("POST", "/containers/create?name=filter3", {"Image": "busybox", "Cmd": ["sleep", "1000"], "HostConfig": {"NetworkMode": "filter-net"},
+      "Healthcheck": {"Test": ["CMD", "sleep", "100"]}}, set_up=True),
+    R("POST", "/containers/filter2/start", set_up=True),
+    R("POST", "/containers/filter3/start", set_up=True),
+    *[filtered({key: [value]}) for key, values in (
+        ("publish", ("90", "{port}", "{port}/udp", "{port}-{port}", "0", "zz", "80/zz", "70000", "", "/tcp", "100-1", "1-2-3", "90:90")),
+        ("expose", ("80", "90", "91", "53/udp", "90-91", "1-100/tcp", "{port}", "zz", "70000", "", "100-1")),
+        ("is-task", ("true", "false", "zz", "TRUE")), ("health", ("starting", "none", "healthy", "zz", "")),
+        ("ancestor", ("busybox", "busybox:latest", "no-such", "NO:SUCH:X", "")),
+        ("volume", ("filter-vol", "/fv", "/anon", "filter", "zz")), ("network", ("filter-net", "filter", "none", "host", "zz")),
+        ("before", ("filter2", "filter3")), ("since", ("filter1", "filter2", "zz")), ("status", ("running", "created", "zz", "")),
+        ("exited", ("0", "zz", "", "1.5", "-1")), ("name", ("filter", "^filter1$", "/filter1", "(")), ("id", ("zz",)), ("label", ("zz",)))
+      for value in values],
+    filtered({"publish": ["{port}"], "expose": ["80"]}),
+    filtered({"publish": ["1"], "expose": ["91"]}),
+    filtered({"health": ["starting", "none"]}),
+    filtered({"before": ["filter3"], "since": ["filter1"]}),
+    filtered({"network": ["filter-net", "none"]}),
+    filtered({"volume": ["filter-vol", "/anon"]}),
+    filtered({"status": ["created", "running"]}),
+    R("GET", "/containers/json?all=1&since=filter1", pick=names_of),
+    R("GET", "/containers/json?all=1&before=nobody", pick=names_of),
+    *[R("DELETE", f"/containers/filter{n}?force=1&v=1", set_up=True) for n in (1, 2, 3)],
+    R("DELETE", "/networks/filter-net", set_up=True),
+    R("DELETE", "/volumes/filter-vol", set_up=True),
+]
+
 SWARM = [
     R("GET", "/swarm"), R("POST", "/swarm/join", {"RemoteAddrs": []}),
     R("POST", "/swarm/update?version=1", {}), R("GET", "/swarm/unlockkey"), R("POST", "/swarm/leave"),
@@ -662,4 +705,4 @@ EVENTS = [
     R("GET", '/events?since=1&until=1700000000', note="nothing in the past"),
 ]
 
-ROWS = SYSTEM + CREATE + RUN + EXEC + ARCHIVE + PAUSE + END + EVENTS + IMAGES + BUILD + NETWORKS + ADDRESSES + VOLUMES + TYPES + SWARM
+ROWS = SYSTEM + CREATE + RUN + EXEC + ARCHIVE + PAUSE + END + EVENTS + IMAGES + BUILD + NETWORKS + ADDRESSES + VOLUMES + FILTERS + TYPES + SWARM

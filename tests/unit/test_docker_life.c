@@ -9,22 +9,30 @@ START_TEST(lists_show_and_filter_containers)
     static const struct {
         const char *query, *names;
     } rows[] = {
-        {"", ""},
+        {"", "cc"},
         {"?all=1", "cc,bb,aa"},
         {"?all=True&limit=-1", "cc,bb,aa"},
         {"?limit=2", "cc,bb"},
         {"?all=1&filters={\"name\":[\"^/b\"]}", "bb"},
         {"?all=1&filters={\"label\":{\"k=1\":true}}", "bb,aa"},
         {"?all=1&filters={\"label\":[\"k=1\",\"only\"]}", "aa"},
-        {"?filters={\"status\":[\"created\"]}", "cc,bb,aa"},
+        {"?filters={\"status\":[\"created\"]}", "bb,aa"},
         {"?all=1&filters={\"before\":[\"bb\"]}", "aa"},
-        {"?all=1&since=aa", "cc,bb"},
+        {"?all=1&filters={\"since\":[\"aa\"]}", "cc,bb"},
+        {"?all=1&since=aa", "cc,bb,aa"}, /* a parameter of old times: an Engine does not know it */
         {"?all=1&filters={\"ancestor\":[\"busybox\"]}", "cc,bb,aa"},
         {"?all=1&filters={\"ancestor\":[\"nope\"]}", ""},
         {"?all=1&filters={\"volume\":[\"vol\"]}", "cc"},
         {"?all=1&filters={\"network\":[\"none\"]}", "bb"},
-        {"?all=1&filters={\"expose\":[\"80/tcp\"]}", "cc,bb,aa"},
+        {"?all=1&filters={\"expose\":[\"80/tcp\"]}", "cc"}, /* ports are of what runs */
+        {"?all=1&filters={\"expose\":[\"70-90\"]}", "cc"},
+        {"?all=1&filters={\"expose\":[\"80/udp\"]}", ""},
         {"?all=1&filters={\"expose\":[\"81\"]}", ""},
+        {"?all=1&filters={\"publish\":[\"0\"]}", "cc"},
+        {"?all=1&filters={\"publish\":[\"80\"]}", ""},
+        {"?all=1&filters={\"publish\":[\"1\"],\"expose\":[\"80\"]}", "cc"},
+        {"?all=1&filters={\"is-task\":[\"false\"]}", "cc,bb,aa"},
+        {"?all=1&filters={\"is-task\":[\"true\"]}", ""},
         {"?all=1&filters={\"exited\":[\"0\"]}", ""},
         {"?all=1&filters={\"health\":[\"none\"]}", "cc,bb,aa"},
     };
@@ -33,6 +41,7 @@ START_TEST(lists_show_and_filter_containers)
     docker_create("?name=bb", "{\"Image\":\"busybox\",\"Labels\":{\"k\":\"1\"},\"HostConfig\":"
                               "{\"NetworkMode\":\"none\"}}");
     docker_create("?name=cc", "{\"Image\":\"busybox\",\"HostConfig\":{\"Binds\":[\"vol:/x\"]}}");
+    docker_expect("POST", "/containers/cc/start", NULL, 204);
     for (size_t i = 0; i < SKL_ARRAY_LEN(rows); i++) {
         char target[300];
         struct skl_buf names;
@@ -55,6 +64,21 @@ START_TEST(lists_show_and_filter_containers)
                    "invalid filter 'status=a'");
     docker_refused("GET", "/containers/json?filters={\"health\":[\"bad\"]}", NULL, 400,
                    "Unrecognised filter value for health: bad");
+    docker_refused("GET", "/containers/json?filters={\"exited\":[\"zz\"]}", NULL, 500,
+                   "strconv.Atoi: parsing \"zz\": invalid syntax");
+    docker_refused("GET", "/containers/json?filters={\"publish\":[\"zz\"]}", NULL, 500,
+                   "error while looking up for publish zz: strconv.ParseUint: parsing \"zz\": "
+                   "invalid syntax");
+    docker_refused("GET", "/containers/json?filters={\"expose\":[\"70000\"]}", NULL, 500,
+                   "error while looking up for expose 70000: strconv.ParseUint: parsing "
+                   "\"70000\": value out of range");
+    docker_refused("GET", "/containers/json?filters={\"expose\":[\"100-1\"]}", NULL, 500,
+                   "error while looking up for expose 100-1: Invalid range specified for the Port: "
+                   "100-1");
+    docker_refused("GET", "/containers/json?filters={\"expose\":[\"/tcp\"]}", NULL, 500,
+                   "error while looking up for expose /tcp: Empty string specified for ports.");
+    docker_refused("GET", "/containers/json?filters={\"publish\":[\"80:80\"]}", NULL, 500,
+                   "filter for 'publish' should not contain ':': 80:80");
 }
 END_TEST
 
