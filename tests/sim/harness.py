@@ -39,7 +39,7 @@ def await_true(what, condition, seconds=30):
         time.sleep(0.02)
 
 
-SANITIZER = re.compile("ERROR: (Address|Leak)Sanitizer|runtime error:")
+SANITIZER = re.compile("ERROR: (Address|Leak)Sanitizer|runtime error:|WARNING: ThreadSanitizer")
 
 
 class UnixConnection(http.client.HTTPConnection):

@@ -21,7 +21,7 @@ class Functions(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.cloud = cls.enterClassContext(Cloud("--latency", "200", "--stop-grace", "3", "--bucket", "code", "--read-quota", "0",
-                                                "--startup-timeout", "8", "--docker-runtime", registry=True))
+                                                "--startup-timeout", "30", "--docker-runtime", registry=True))
         cls.cloud.ok("POST", "/upload/storage/v1/b/code/o?uploadType=media&name=stub.zip", b"PK",
                      headers={"Content-Type": "application/zip"})
         cls.source = {"bucket": "code", "object": "stub.zip"}

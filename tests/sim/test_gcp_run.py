@@ -9,12 +9,12 @@ from harness import await_true, main
 
 SERVICES = f"/v2/{LOCATION}/services"
 UNSET = object()
-# A web server with a few programs: hello, slow (3 s), die, args.
+# A web server with a few programs: hello, slow (5 s), die, args.
 SERVER = r"""
 mkdir -p /www/cgi-bin
 cd /www/cgi-bin
 printf '#!/bin/sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n"; echo hello $NAME from $K_SERVICE; env; cat' > hello
-printf '#!/bin/sh\nsleep 3; printf "Content-Type: text/plain\\r\\n\\r\\nslow"' > slow
+printf '#!/bin/sh\nsleep 5; printf "Content-Type: text/plain\\r\\n\\r\\nslow"' > slow
 printf '#!/bin/sh\nkill -9 1 %s' "$$" > die
 chmod 755 *
 echo "starts with $NAME"
@@ -47,7 +47,7 @@ def service(**changes):
 class Run(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.cloud = cls.enterClassContext(Cloud("--pending-timeout", "1", "--startup-timeout", "8", "--stop-grace", "3",
+        cls.cloud = cls.enterClassContext(Cloud("--pending-timeout", "1", "--startup-timeout", "20", "--stop-grace", "3",
                                                 "--without-invoker", "stranger@x.iam.gserviceaccount.com",
                                                 "--bucket", "data", "--read-quota", "0", registry=True))
 
@@ -255,9 +255,9 @@ class Run(unittest.TestCase):
         self.assertEqual(results, [200, 200])
 
     def test_the_time_limit_does_not_kill_the_instance(self):
-        uri = self.make("late", template__timeout="1s")["uri"]
+        uri = self.make("late", template__timeout="2s")["uri"]
         self.assertEqual(self.invoke(uri, "/cgi-bin/slow")[0], 504)
-        self.assertEqual(self.invoke(uri)[0], 200)
+        await_true("it still answers", lambda: self.invoke(uri)[0] == 200)
         self.assertNotIn("got TERM", self.logs("late", "stdout"))
 
     def test_an_instance_that_dies_is_503_and_the_next_request_gets_another(self):
@@ -296,6 +296,26 @@ class Run(unittest.TestCase):
         agent = "/sockerless/bin/sockerless-agent"
         self.make("agent", template__containers__0__command=["sh", "-c", f"{agent} --version; " + SERVER])
         await_true("it says its version", lambda: any("sockerless-agent" in line for line in self.logs("agent", "stdout")))
+
+    def test_the_declared_port_at_the_instances_own_address(self):
+        command = ["sh", "-c", "exec httpd -f -p $SOCKERLESS_AGENT_BIND:8123 -h /etc"]
+        for name in ("own-a", "own-b"):
+            uri = self.make(name, template__containers__0__command=command,
+                            template__containers__0__ports=[{"name": "http1", "containerPort": 8123}])["uri"]
+            self.assertIn("root:", self.invoke(uri, "/passwd", method="GET", body=None)[1])
+
+    def test_the_agent_as_a_function(self):
+        argv = ["/sockerless/bin/sockerless-agent", "--http-port", "8080", "--http-hold", "2", "--http-stay", "--", "echo", "hello"]
+        env = [{"name": k, "value": v} for k, v in (("SOCKERLESS_CONTAINER_ID", "c" * 64), ("SOCKERLESS_AGENT_TOKEN", "t" * 64),
+                                                    ("SOCKERLESS_AGENT_CALLBACK_URL", "http://127.0.0.1:1/agent/v1"))]
+        uri = self.make("func", template__containers__0__command=argv, template__containers__0__env=env)["uri"]
+        token = self.cloud.id_token(uri)
+        headers = {"Authorization": f"Bearer {token}", "X-Sockerless-Token": "t" * 64, "X-Sockerless-Run": "1"}
+        status, got, _ = request("GET", uri, None, headers)
+        self.assertEqual((status, got["X-Sockerless-State"]), (200, "waiting"))
+        status, got, body = request("POST", uri, "{}", headers)
+        self.assertEqual((status, json.loads(body)["state"]), (202, "waiting"), "nobody answers where it dials")
+        self.assertTrue(got["X-Sockerless-Agent"])
 
     # -- volumes
 

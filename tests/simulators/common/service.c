@@ -141,9 +141,14 @@ static bool http_probe(int fd, const struct sim_probe *p, int64_t until_ms)
 
 bool sim_probe_once(const struct sim_probe *p, int64_t timeout_ms)
 {
+    const char *address = p->address ? p->address : "127.0.0.1";
     int64_t until = skl_mono_ms() + timeout_ms;
-    int fd = sim_connect(p->address ? p->address : "127.0.0.1", p->port, timeout_ms);
-    bool ok = fd >= 0 && (p->kind == SIM_PROBE_TCP || http_probe(fd, p, until));
+    int fd = sim_connect(address, p->port, timeout_ms);
+    bool ok;
+
+    if (fd < 0 && p->other_port)
+        fd = sim_connect(address, p->other_port, timeout_ms);
+    ok = fd >= 0 && (p->kind == SIM_PROBE_TCP || http_probe(fd, p, until));
 
     if (fd >= 0)
         close(fd);

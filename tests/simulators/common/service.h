@@ -14,9 +14,9 @@
 enum sim_probe_kind { SIM_PROBE_NONE, SIM_PROBE_TCP, SIM_PROBE_HTTP, SIM_PROBE_ANY_HTTP };
 struct sim_probe {
     enum sim_probe_kind kind;
-    char *address; /* NULL: 127.0.0.1 */
-    int port;
-    char *path; /* HTTP: any status from 200 to 399 is fine; ANY_HTTP: any */
+    char *address;        /* NULL: 127.0.0.1 */
+    int port, other_port; /* other_port: tried, too; 0: none */
+    char *path;           /* HTTP: any status from 200 to 399 is fine; ANY_HTTP: any */
     int64_t initial_ms, period_ms, timeout_ms;
     int threshold;
 };

@@ -94,7 +94,8 @@ char *sim_mount_dir(const struct sim_runtime *rt, const struct sim_workload_spec
 /* images.c: an image unpacked once; path of its root file system and of its config (JSON text), borrowed */
 struct sim_image {
     char *ref, *rootfs, *config;
-    size_t n_entrypoint; /* so many of the config's arguments are the ENTRYPOINT, the rest is the CMD */
+    size_t
+        n_entrypoint; /* so many of the config's arguments are the ENTRYPOINT, the rest is the CMD */
 };
 int sim_image_get(struct sim_runtime *rt, const char *ref, const struct sim_image **ret,
                   struct skl_error *err);

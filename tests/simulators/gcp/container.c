@@ -1,11 +1,13 @@
 /* From a revision's template to containers that run on this machine.
  *
- * All instances share the machine's network, so each has a port of its own: PORT tells it, and probes of the container's
- * declared port go there. Buckets are folders below the state folder; a mount without execution rights, as the cloud
+ * All instances share the machine's network, so each has a loopback address and a port of its own: PORT tells the port,
+ * SOCKERLESS_AGENT_BIND the address, for programs that listen on one address only: these may keep the declared port.
+ * Probes of the declared port try both. Buckets are folders below the state folder; a mount without execution rights, as the cloud
  * gives it, is a mount with noexec. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/json_read.h"
@@ -236,7 +238,9 @@ static struct sim_probe read_probe(const struct instance *x, const cJSON *json, 
         .threshold = (int)skl_json_get_int(json, "failureThreshold", 3),
     };
 
+    p.address = skl_strdup(x->address);
     p.port = probe_port(x, http ? http : tcp, declared);
+    p.other_port = p.port == x->port ? x->declared_port : 0;
     if (http)
         p.path = skl_strdup(skl_json_get_str(http, "path"));
     return p;
@@ -276,9 +280,29 @@ static void add_env(const struct instance *x, const cJSON *json, bool is_ingress
     snprintf(port, sizeof(port), "%d", x->port);
     if (is_ingress)
         push_env(&c->env, "PORT", port);
+    push_env(&c->env, "SOCKERLESS_AGENT_BIND", x->address);
     push_env(&c->env, "K_SERVICE", x->revision->service->id);
     push_env(&c->env, "K_REVISION", x->revision->name);
     push_env(&c->env, "K_CONFIGURATION", x->revision->service->id);
+}
+
+int gcp_declared_port(const cJSON *container)
+{
+    const cJSON *port = cJSON_GetArrayItem(skl_json_get(container, "ports"), 0);
+
+    return (int)skl_json_get_int(port, "containerPort", CLOUD_PORT);
+}
+
+/* Of the container that serves: what it may listen on at the instance's own address. */
+static void choose_ports(struct instance *x, const cJSON *container)
+{
+    int port = gcp_declared_port(container);
+    int fd = sim_connect(x->address, port, 100);
+
+    x->port = sim_free_port();
+    x->declared_port = fd < 0 ? port : 0;
+    if (fd >= 0)
+        close(fd);
 }
 
 static int fill_member(struct instance *x, const cJSON *json, bool is_ingress, size_t i,
@@ -289,8 +313,7 @@ static int fill_member(struct instance *x, const cJSON *json, bool is_ingress, s
     char number[24];
     struct sim_container *c = &m->container;
     const cJSON *mount;
-    int declared = (int)skl_json_get_int(cJSON_GetArrayItem(skl_json_get(json, "ports"), 0),
-                                         "containerPort", CLOUD_PORT);
+    int declared = gcp_declared_port(json);
 
     snprintf(number, sizeof(number), "container-%zu", i);
     c->name = skl_strdup(skl_str_empty(name) ? number : name);
@@ -354,6 +377,18 @@ static int next_container(const cJSON *list, const bool *placed)
     return -1;
 }
 
+const cJSON *gcp_ingress_container(const cJSON *list)
+{
+    const cJSON *c;
+
+    cJSON_ArrayForEach(c, list)
+    {
+        if (skl_json_get(c, "ports"))
+            return c;
+    }
+    return cJSON_GetArrayItem(list, 0);
+}
+
 int gcp_service_spec(struct instance *x, struct sim_service_spec *ret, struct skl_error *err)
 {
     const cJSON *list = skl_json_get(x->revision->template, "containers");
@@ -365,6 +400,7 @@ int gcp_service_spec(struct instance *x, struct sim_service_spec *ret, struct sk
     SKL_ASSERT(n > 0 && n <= 10); /* validated */
     if (rc < 0)
         return rc;
+    choose_ports(x, gcp_ingress_container(list));
     ret->name = gcp_format("sim-%.16s", x->id);
     ret->members = skl_new0_n(struct sim_member, (size_t)n);
     for (int k = 0; k < n; k++) {

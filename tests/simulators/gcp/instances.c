@@ -42,9 +42,14 @@ static void on_ready(void *arg)
     struct instance *x = arg;
     struct revision *r = x->revision;
     struct sim *s = r->sim;
+    int fd = x->declared_port ? sim_connect(x->address, x->declared_port, 100) : -1;
 
+    if (fd >= 0)
+        close(fd);
     pthread_mutex_lock(&s->lock);
     if (x->state == INSTANCE_STARTING) {
+        if (fd >= 0)
+            x->port = x->declared_port; /* that is where it listens */
         x->state = INSTANCE_READY;
         x->idle_since_ms = gcp_now_ms();
         r->crashes = 0;
@@ -80,8 +85,9 @@ static void fail_rollout(struct revision *r, enum sim_service_end how, int code,
         gcp_revision_fail(
             r, "HEALTH_CHECK_CONTAINER_ERROR",
             "The user-provided container failed to start and listen on the port defined provided "
-            "by the PORT=8080 environment variable within the allocated timeout. This can happen "
+            "by the PORT=%d environment variable within the allocated timeout. This can happen "
             "when the container port is misconfigured or if the timeout is too short.%s",
+            gcp_declared_port(gcp_ingress_container(skl_json_get(r->template, "containers"))),
             how == SIM_ENDED ? " The container exited." : "");
 }
 
@@ -122,6 +128,15 @@ static const struct sim_service_events events = {on_ready, on_line, on_end};
 
 /* -- start and stop */
 
+static void make_address(struct instance *x)
+{
+    uint8_t dice[3];
+
+    skl_random(dice, sizeof(dice));
+    snprintf(x->address, sizeof(x->address), "127.%u.%u.%u", 1u + dice[0] % 250, dice[1],
+             1u + dice[2] % 250);
+}
+
 struct instance *gcp_instance_start(struct revision *r, const char *why)
 {
     struct instance *x = skl_new0(struct instance);
@@ -132,7 +147,7 @@ struct instance *gcp_instance_start(struct revision *r, const char *why)
     x->revision = r;
     skl_random_hex(x->id, 64);
     x->start_ms = gcp_now_ms();
-    x->port = sim_free_port();
+    make_address(x);
     x->is_rollout = r->state == REVISION_DEPLOYING;
     if (gcp_service_spec(x, &spec, &err) < 0) {
         gcp_instance_dirs_remove(x);

@@ -276,7 +276,7 @@ static int pass_on(const struct sim_request *r, struct call *c, struct sim_answe
     int64_t limit = c->is_lost ? LOST_AFTER_MS : gcp_duration_ms(timeout, 300000);
     struct sim_proxy p = {
         .request = r,
-        .address = "127.0.0.1",
+        .address = c->instance->address,
         .port = c->instance->port,
         .target = c->target,
         .headers = c->headers,

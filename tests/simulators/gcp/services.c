@@ -198,10 +198,14 @@ static void container_defaults(cJSON *c, bool is_ingress)
     if (!skl_json_get(c, "ports"))
         cJSON_AddItemToObject(c, "ports",
                               cJSON_Parse("[{\"name\":\"http1\",\"containerPort\":8080}]"));
-    if (!skl_json_get(c, "startupProbe"))
-        cJSON_AddItemToObject(c, "startupProbe",
-                              cJSON_Parse("{\"timeoutSeconds\":240,\"periodSeconds\":240,"
-                                          "\"failureThreshold\":1,\"tcpSocket\":{\"port\":8080}}"));
+    if (!skl_json_get(c, "startupProbe")) {
+        char *probe SKL_AUTO_STR =
+            gcp_format("{\"timeoutSeconds\":240,\"periodSeconds\":240,\"failureThreshold\":1,"
+                       "\"tcpSocket\":{\"port\":%d}}",
+                       gcp_declared_port(c));
+
+        cJSON_AddItemToObject(c, "startupProbe", cJSON_Parse(probe));
+    }
 }
 
 static void add_defaults(struct sim *s, cJSON *json)

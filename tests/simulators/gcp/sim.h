@@ -40,8 +40,9 @@ struct instance {
     struct skl_list in_revision;
     struct revision *revision;
     struct sim_service *service; /* NULL: a stub, answered by the simulator itself */
-    char id[65];
+    char id[65], address[24];
     int port, in_flight;
+    int declared_port; /* containerPort; 0: somebody else listens there on all addresses */
     int64_t start_ms, idle_since_ms;
     enum instance_state {
         INSTANCE_STARTING,
@@ -291,6 +292,8 @@ void gcp_instances_stop_all(struct sim *s); /* without the lock; when the simula
 
 /* container.c: from a template to containers that run. */
 int gcp_service_spec(struct instance *x, struct sim_service_spec *ret, struct skl_error *err);
+const cJSON *gcp_ingress_container(const cJSON *containers);
+int gcp_declared_port(const cJSON *container);
 void gcp_instance_dirs_remove(const struct instance *x);
 bool gcp_is_stub(const struct revision *v);
 /* The reference as the registry mirror knows it. Owned. */
