@@ -93,7 +93,7 @@ class Cloud:
 
     def _listens(self):
         if self.processes[-1].poll() is not None:
-            raise AssertionError("the simulator ended:\n" + self.log("sim")[-3000:])
+            raise AssertionError(f"the simulator ended ({self.processes[-1].poll()}):\n" + self.log("sim")[-3000:])
         return "listening on " in self.log("sim")
 
     def _spawn(self, name, argv):
