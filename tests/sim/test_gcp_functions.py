@@ -208,6 +208,18 @@ class Strict(unittest.TestCase):
             status, answer = cloud.api("POST", f"{FUNCTIONS}?functionId=docker", body)
             self.assertEqual((status, answer["error"]["status"]), (400, "INVALID_ARGUMENT"))
 
+    def test_uris_of_run_app_are_reached_by_host(self):
+        with Cloud("--google-uris", "--bucket", "code", "--fault", "429:0.2,500:0.2", "--fault-seed", "7") as cloud:
+            self.assertTrue({cloud.api("GET", f"{FUNCTIONS}/none")[0] for _ in range(60)} >= {404, 429, 500})
+            request("POST", cloud.base + "/simulator/fault", "")
+            cloud.ok("POST", "/upload/storage/v1/b/code/o?uploadType=media&name=stub.zip", b"PK")
+            operation = cloud.ok("POST", f"{FUNCTIONS}?functionId=host", function({"bucket": "code", "object": "stub.zip"}))
+            uri = cloud.finish(operation)["response"]["serviceConfig"]["uri"]
+            self.assertRegex(uri, r"^https://host-[a-z0-9]{10}-uc\.a\.run\.app$")
+            headers = {"Authorization": "Bearer " + cloud.id_token(uri), "Host": uri[len("https://"):]}
+            self.assertEqual(request("POST", cloud.base + "/", "{}", headers)[0], 200)
+            self.assertEqual(request("POST", cloud.base + "/", "{}", {**headers, "Host": "none-x.a.run.app"})[0], 404)
+
 
 if __name__ == "__main__":
     main()

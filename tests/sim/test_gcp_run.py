@@ -297,6 +297,17 @@ class Run(unittest.TestCase):
         self.make("agent", template__containers__0__command=["sh", "-c", f"{agent} --version; " + SERVER])
         await_true("it says its version", lambda: any("sockerless-agent" in line for line in self.logs("agent", "stdout")))
 
+    def test_probes_over_http(self):
+        probe = {"httpGet": {"path": "/cgi-bin/hello"}, "periodSeconds": 1, "timeoutSeconds": 1, "failureThreshold": 3}
+        self.make("healthy", template__containers__0__startupProbe=probe)
+        missing = dict(probe, httpGet={"path": "/nothing"})
+        operation = self.create("sick", service(template__containers__0__startupProbe=missing))
+        self.addCleanup(self.remove, "sick")
+        self.assertIn("failed to start and listen", operation["error"]["message"])
+        self.make("dying", template__containers__0__livenessProbe=missing)
+        await_true("it is ended", lambda: any("LIVENESS" in line for line in self.logs("dying", "varlog%2Fsystem")))
+        self.assertIn("got TERM", self.logs("dying", "stdout"))
+
     def test_the_declared_port_at_the_instances_own_address(self):
         command = ["sh", "-c", "exec httpd -f -p $SOCKERLESS_AGENT_BIND:8123 -h /etc"]
         for name in ("own-a", "own-b"):
