@@ -67,6 +67,9 @@ bool skl_tree_has(struct skl_tree *t, const char *path); /* implied directories 
  * max_size: of all files together, holes too. is_layer: it was written here, so the marks of build/layer.h count. */
 int skl_tree_add_tar(struct skl_tree *t, int fd, int scratch_fd, bool is_layer, int64_t max_size,
                      struct skl_error *err);
+/* The same of a whole root file system: its devices and pipes are left out, a workload has its own. */
+int skl_tree_add_root(struct skl_tree *t, int fd, int scratch_fd, int64_t max_size,
+                      struct skl_error *err);
 /* The first block is a tar header. */
 bool skl_tree_is_tar(int fd, int64_t offset, int64_t size);
 

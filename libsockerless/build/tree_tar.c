@@ -18,7 +18,7 @@ struct reading {
     const char *chunk;
     int64_t left;         /* of max_size */
     struct skl_node node; /* of the current member; path NULL: dropped */
-    bool is_layer, sparse;
+    bool is_layer, sparse, drops_devices;
 };
 
 static void node_fini(struct skl_node *n)
@@ -118,6 +118,10 @@ static int begin_member(struct reading *r, const struct skl_tar_entry *e, struct
     case SKL_TAR_HARDLINK:
         return take_hardlink(r, e, err);
     default:
+        if (r->drops_devices) {
+            node_fini(&r->node);
+            return 0;
+        }
         return skl_fail(err, SKL_E_INVALID,
                         "%.200s is a device or a pipe, which a build cannot keep", r->node.path);
     }
@@ -168,22 +172,16 @@ static int take_chunk(struct reading *r, struct skl_tar_reader *reader, size_t n
     return rc;
 }
 
-int skl_tree_add_tar(struct skl_tree *t, int fd, int scratch_fd, bool is_layer, int64_t max_size,
-                     struct skl_error *err)
+static int read_all(struct reading *r, struct skl_error *err)
 {
     SKL_AUTO(tar_reader) reader = skl_tar_reader_new();
     SKL_AUTO_STR char *chunk = skl_new0_n(char, CHUNK);
-    struct reading r = {.t = t,
-                        .fd = fd,
-                        .scratch_fd = scratch_fd,
-                        .is_layer = is_layer,
-                        .chunk = chunk,
-                        .left = max_size};
     int rc = 0;
 
-    r.node.fd = -1;
+    r->chunk = chunk;
+    r->node.fd = -1;
     while (rc == 0) {
-        ssize_t n = pread(fd, chunk, CHUNK, r.chunk_at);
+        ssize_t n = pread(r->fd, chunk, CHUNK, r->chunk_at);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -191,11 +189,29 @@ int skl_tree_add_tar(struct skl_tree *t, int fd, int scratch_fd, bool is_layer, 
             rc = skl_fail_errno(err, errno, "reading an archive of the build");
         if (n <= 0)
             break;
-        rc = take_chunk(&r, reader, (size_t)n, err);
-        r.chunk_at += n;
+        rc = take_chunk(r, reader, (size_t)n, err);
+        r->chunk_at += n;
     }
-    node_fini(&r.node);
+    node_fini(&r->node);
     return rc < 0 ? rc : skl_tar_reader_finish(reader, err);
+}
+
+int skl_tree_add_tar(struct skl_tree *t, int fd, int scratch_fd, bool is_layer, int64_t max_size,
+                     struct skl_error *err)
+{
+    struct reading r = {
+        .t = t, .fd = fd, .scratch_fd = scratch_fd, .is_layer = is_layer, .left = max_size};
+
+    return read_all(&r, err);
+}
+
+int skl_tree_add_root(struct skl_tree *t, int fd, int scratch_fd, int64_t max_size,
+                      struct skl_error *err)
+{
+    struct reading r = {
+        .t = t, .fd = fd, .scratch_fd = scratch_fd, .drops_devices = true, .left = max_size};
+
+    return read_all(&r, err);
 }
 
 bool skl_tree_is_tar(int fd, int64_t offset, int64_t size)

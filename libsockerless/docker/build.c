@@ -1,9 +1,5 @@
 /* POST /build and its smaller relatives. The body goes to a file first: clients write the whole context before they
  * read a byte, and its Dockerfile may stand at its end. */
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "base/alloc.h"
 #include "base/encode.h"
 #include "base/json_read.h"
@@ -20,8 +16,7 @@ void skl_build_job_free(struct skl_build_job *j)
     size_t i = 0;
 
     skl_build_free(j->build);
-    if (j->fd >= 0)
-        close(j->fd);
+    skl_body_file_close(&j->body);
     if (j->dir)
         skl_build_dir_remove(j->dir);
     while ((cached = skl_map_next(&j->cache, &i, NULL)))
@@ -176,33 +171,15 @@ static void on_data(void *arg, const uint8_t *p, size_t n)
 {
     struct skl_build_job *j = arg;
 
-    j->received += (int64_t)n;
-    if (!j->body_failed && j->received > SKL_BUILD_MAX_CONTEXT) {
-        j->body_failed = true;
-        skl_fail(&j->body_err, SKL_E_TOOBIG, "the build context is larger than %d GiB",
-                 (int)(SKL_BUILD_MAX_CONTEXT >> 30));
-    }
-    while (n > 0 && !j->body_failed) {
-        ssize_t done = write(j->fd, p, n);
-
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0) {
-            j->body_failed = true;
-            skl_fail_errno(&j->body_err, errno, "storing the build context");
-            return;
-        }
-        p += done;
-        n -= (size_t)done;
-    }
+    skl_body_file_add(&j->body, p, n, SKL_BUILD_MAX_CONTEXT, "the build context");
 }
 
 static void on_done(void *arg, const struct skl_error *err)
 {
     struct skl_build_job *j = arg;
 
-    if (!err && j->body_failed)
-        err = &j->body_err;
+    if (!err && j->body.failed)
+        err = &j->body.err;
     if (!err) {
         skl_build_job_run(j);
         return;
@@ -213,15 +190,9 @@ static void on_done(void *arg, const struct skl_error *err)
 
 static int open_body(struct skl_build_job *j, struct skl_error *err)
 {
-    SKL_AUTO_BUF struct skl_buf path = {0};
     int rc = skl_build_dir_make(j->e, &j->dir, err);
 
-    if (rc < 0)
-        return rc;
-    skl_buf_init(&path, 4096);
-    skl_buf_addf(&path, "%s/body", j->dir);
-    j->fd = open(path.p, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    return j->fd < 0 ? skl_fail_errno(err, errno, "storing the build context") : 0;
+    return rc < 0 ? rc : skl_body_file_open(&j->body, j->dir, "body", err);
 }
 
 void skl_route_build(struct skl_request *r)
@@ -233,7 +204,7 @@ void skl_route_build(struct skl_request *r)
 
     j->e = r->engine;
     j->r = skl_request_ref(r);
-    j->fd = -1;
+    j->body.fd = -1;
     skl_map_init(&j->cache);
     skl_buf_init(&j->out, 64 * SKL_MIB);
     rc = take_query(j, &err);

@@ -11,6 +11,7 @@
 
 #include "base/map.h"
 #include "build/build.h"
+#include "docker/body_file.h"
 #include "docker/image_names.h"
 #include "docker/request.h"
 
@@ -26,10 +27,7 @@ struct skl_build_job {
     struct skl_platform platform;
     /* the body */
     char *dir;
-    int fd;
-    int64_t received;
-    struct skl_error body_err;
-    bool body_failed;
+    struct skl_body_file body;
     /* running */
     struct skl_build *build;
     struct skl_map cache; /* key -> struct skl_build_cached */

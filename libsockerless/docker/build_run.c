@@ -10,11 +10,11 @@
 #include "base/json_read.h"
 #include "base/limits.h"
 #include "docker/build_job.h"
-#include "docker/decompress.h"
 #include "docker/image_resolve.h"
 #include "docker/layers.h"
 #include "docker/lifecycle.h"
 #include "docker/render.h"
+#include "docker/unpack.h"
 
 static void submit(struct skl_build_job *j);
 
@@ -106,54 +106,10 @@ static const struct skl_build_cached *cached(void *arg, const char *key)
     return skl_map_getz(&j->cache, key);
 }
 
-struct unpacking {
-    int fd;
-    int64_t at, max;
-};
-
-static int write_out(void *arg, struct skl_str data, struct skl_error *err)
-{
-    struct unpacking *u = arg;
-
-    if (u->at + (int64_t)data.n > u->max)
-        return skl_fail(err, SKL_E_TOOBIG, "the archive unpacks to more than %d GiB",
-                        (int)(u->max >> 30));
-    while (data.n > 0) {
-        ssize_t n = pwrite(u->fd, data.p, data.n, u->at);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return skl_fail_errno(err, errno, "unpacking an archive");
-        data = skl_str_skip(data, (size_t)n);
-        u->at += n;
-    }
-    return 0;
-}
-
 static int unpack(void *arg, int from_fd, int64_t offset, int64_t size, int to_fd, int64_t max,
                   bool *ret_packed, struct skl_error *err)
 {
-    struct unpacking u = {.fd = to_fd, .max = max};
-    SKL_AUTO(decompress) d = skl_decompress_new(write_out, &u);
-    SKL_AUTO_STR char *chunk = skl_new0_n(char, SKL_READ_CHUNK);
-    int rc = 0;
-
-    for (int64_t at = 0; rc == 0 && at < size;) {
-        size_t want = size - at < SKL_READ_CHUNK ? (size_t)(size - at) : SKL_READ_CHUNK;
-        ssize_t n = pread(from_fd, chunk, want, offset + at);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return skl_fail_errno(err, n < 0 ? errno : EIO, "reading an archive");
-        rc = skl_decompress_feed(d, chunk, (size_t)n, err);
-        at += n;
-    }
-    if (rc == 0)
-        rc = skl_decompress_end(d, err);
-    *ret_packed = !skl_streq(skl_decompress_format(d), "plain");
-    return rc;
+    return skl_unpack(from_fd, offset, size, to_fd, max, ret_packed, err);
 }
 
 static bool signal_ok(const char *name)
@@ -181,7 +137,7 @@ static int make_build(struct skl_build_job *j)
     skl_buf_init(&layers, 4096);
     skl_layers_dir(&j->e->settings, &layers);
     settings.layers_dir = layers.p;
-    return skl_build_new(&settings, j->fd, &j->build, &j->err);
+    return skl_build_new(&settings, j->body.fd, &j->build, &j->err);
 }
 
 static void work(void *arg)

@@ -7,14 +7,12 @@
  */
 #include <stdio.h>
 
-#include <mbedtls/sha256.h>
-
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/encode.h"
 #include "base/json_read.h"
 #include "base/limits.h"
 #include "build/config.h"
+#include "docker/config_changes.h"
 #include "docker/fields.h"
 #include "docker/image_events.h"
 #include "docker/image_names.h"
@@ -115,97 +113,6 @@ static int take_config(struct commit *x, struct skl_error *err)
     return 0;
 }
 
-static const char *lookup(void *arg, struct skl_str name)
-{
-    const struct commit *x = arg;
-    const cJSON *item;
-
-    cJSON_ArrayForEach(item, skl_json_get(x->config, "Env"))
-    {
-        if (cJSON_IsString(item) && strncmp(item->valuestring, name.p, name.n) == 0 &&
-            item->valuestring[name.n] == '=')
-            return item->valuestring + name.n + 1;
-    }
-    return NULL;
-}
-
-static bool signal_ok(const char *name)
-{
-    int signo;
-
-    return skl_signal_parse(name, &signo);
-}
-
-static bool may_change(const char *change)
-{
-    static const char *const known[] = {"cmd",    "entrypoint", "healthcheck", "env",
-                                        "expose", "label",      "onbuild",     "stopsignal",
-                                        "user",   "volume",     "workdir"};
-    struct skl_str word = skl_str_trim(skl_str(change));
-
-    for (size_t n = 0; n < word.n; n++)
-        if (word.p[n] == ' ' || word.p[n] == '\t')
-            word.n = n;
-    for (size_t i = 0; i < SKL_ARRAY_LEN(known); i++)
-        if (skl_str_ieqz(word, known[i]))
-            return true;
-    return false;
-}
-
-static int refuse_change(const char *change, struct skl_error *err)
-{
-    char word[64];
-    size_t n = 0;
-
-    while (*change == ' ' || *change == '\t')
-        change++;
-    for (; change[n] && change[n] != ' ' && change[n] != '\t' && n + 1 < sizeof(word); n++)
-        word[n] = change[n] >= 'A' && change[n] <= 'Z' ? (char)(change[n] + 32) : change[n];
-    word[n] = '\0';
-    return skl_fail(err, SKL_E_INVALID, "%s is not a valid change command", word);
-}
-
-static int apply(struct commit *x, const char *change, struct skl_error *err)
-{
-    SKL_AUTO(dockerfile) d = NULL;
-    const struct skl_expand expand = {'\\', lookup, x};
-    struct skl_config_edit edit = {
-        .config = x->config, .expand = &expand, .signal_ok = signal_ok, .cmd_set = true};
-    int rc;
-
-    if (!may_change(change))
-        return refuse_change(change, err);
-    rc = skl_dockerfile_parse(skl_str(change), &d, err);
-    if (rc < 0) {
-        const char *cause = strstr(err->msg, ": "); /* a change has no lines */
-        struct skl_error told;
-
-        skl_fail(&told, err->kind, "%s", cause ? cause + 2 : err->msg);
-        *err = told;
-        return rc;
-    }
-    skl_buf_init(&edit.comment, 16 * SKL_MIB);
-    for (size_t i = 0; rc == 0 && i < d->n; i++)
-        rc = skl_config_knows(d->list[i].kind)
-                 ? skl_config_apply(&edit, &d->list[i], err)
-                 : refuse_change(skl_instruction_name(d->list[i].kind), err);
-    skl_buf_fini(&edit.comment);
-    free(edit.author);
-    return rc;
-}
-
-static int apply_changes(struct commit *x, struct skl_error *err)
-{
-    char **changes = skl_request_query_all(x->r, "changes");
-    int rc = 0;
-
-    for (char **p = changes; rc == 0 && p && *p; p++)
-        if (**p)
-            rc = apply(x, *p, err);
-    skl_strv_free(changes);
-    return rc;
-}
-
 /* -- the record */
 
 static void add_history(const struct commit *x, cJSON *image, int64_t now_ns)
@@ -251,17 +158,6 @@ static cJSON *image_json(struct commit *x, const struct skl_image *base, int64_t
     return image;
 }
 
-static void make_id(const char *text, char out[72])
-{
-    SKL_AUTO_BUF struct skl_buf hex = {0};
-    unsigned char sum[32];
-
-    skl_buf_init(&hex, 128);
-    (void)mbedtls_sha256_ret((const unsigned char *)text, strlen(text), sum, 0); /* in memory */
-    skl_hex_add(&hex, sum, sizeof(sum));
-    snprintf(out, 72, "sha256:%s", hex.p);
-}
-
 static int record(struct commit *x, struct skl_image **ret, struct skl_error *err)
 {
     struct skl_store *s = x->r->engine->store;
@@ -274,7 +170,7 @@ static int record(struct commit *x, struct skl_image **ret, struct skl_error *er
     i->created_ns = skl_wall_ns();
     json = image_json(x, base, i->created_ns);
     i->config_json = skl_json_text(json);
-    make_id(i->config_json, i->id);
+    skl_config_id(i->config_json, i->id);
     if (x->ref)
         skl_strv_push(&i->refs, x->ref);
     i->pull_ref = skl_strdup(spec->image_ref);
@@ -320,7 +216,7 @@ void skl_route_commit(struct skl_request *r)
     if (rc == 0)
         rc = take_config(&x, &err);
     if (rc == 0)
-        rc = apply_changes(&x, &err);
+        rc = skl_config_changes(r, x.config, &err);
     if (rc == 0)
         rc = check_files(&x, &err);
     if (rc == 0)

@@ -137,11 +137,11 @@ static int fill(struct skl_create *x, const char *platform, struct skl_error *er
     if (rc < 0)
         return rc;
     if (!x->image->pull_ref)
-        return skl_fail(
-            err, SKL_E_UNSUPPORTED,
-            "%.200s was built FROM scratch: no registry has an image that %s could start "
-            "its container from",
-            skl_json_get_str(x->config, "Image"), x->engine->backend->title);
+        return skl_fail(err, SKL_E_UNSUPPORTED,
+                        "%.200s was built FROM scratch or imported: no registry has an image that "
+                        "%s could start "
+                        "its container from",
+                        skl_json_get_str(x->config, "Image"), x->engine->backend->title);
     take_image(x);
     rc = skl_create_merge_image(x, err);
     if (rc == 0)

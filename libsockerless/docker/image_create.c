@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "docker/image_import.h"
 #include "docker/image_resolve.h"
 #include "docker/routes.h"
 
@@ -89,6 +90,7 @@ static int take_reference(const char *image, const char *tag, struct skl_referen
 void skl_route_image_create(struct skl_request *r)
 {
     SKL_AUTO_STR char *image = skl_request_query(r, "fromImage");
+    SKL_AUTO_STR char *source = skl_request_query(r, "fromSrc");
     SKL_AUTO_STR char *tag = skl_request_query(r, "tag");
     SKL_AUTO_STR char *platform_text = skl_request_query(r, "platform");
     SKL_AUTO_STR char *auth = skl_str_dup(skl_http_header(r->http, "X-Registry-Auth"));
@@ -97,14 +99,11 @@ void skl_route_image_create(struct skl_request *r)
     struct skl_error err;
     struct pull *p;
 
-    if (skl_str_empty(image)) {
-        skl_request_fail(r, SKL_E_UNSUPPORTED,
-                         "importing an image from a tar archive is not supported by the %s "
-                         "backend: push it to a registry that %s can reach",
-                         r->engine->backend->name, r->engine->backend->title);
+    if (skl_str_empty(image) && !skl_str_empty(source)) {
+        skl_image_import(r);
         return;
     }
-    if (take_reference(image, tag, &ref, &err) < 0 ||
+    if (take_reference(image ? image : "", tag, &ref, &err) < 0 ||
         (r->version >= 132 && skl_platform_parse(platform_text, &platform, &err) < 0)) {
         skl_request_error(r, &err);
         skl_reference_fini(&ref);

@@ -195,6 +195,18 @@ static void render_layers(struct skl_json *j, const cJSON *json)
     skl_json_end_object(j);
 }
 
+/* The newest step's, as an Engine shows it. */
+static const char *comment_of(const cJSON *json)
+{
+    const cJSON *history = skl_json_get(json, "history");
+    const char *own = skl_json_get_str(json, "comment");
+
+    if (!skl_str_empty(own))
+        return own;
+    return skl_json_get_str(cJSON_GetArrayItem(history, cJSON_GetArraySize(history) - 1),
+                            "comment");
+}
+
 static void render_image(struct skl_json *j, const struct skl_image *i, const char *driver,
                          int version)
 {
@@ -206,7 +218,8 @@ static void render_image(struct skl_json *j, const struct skl_image *i, const ch
     render_names(j, "RepoDigests", i->digests, NULL);
     skl_json_str(j, "Parent", i->parent);
     skl_json_str(j, "Comment",
-                 i->synthetic ? "synthetic: the registry was not asked what this image is" : "");
+                 i->synthetic ? "synthetic: the registry was not asked what this image is"
+                              : comment_of(json));
     skl_json_time(j, "Created", i->created_ns);
     skl_json_str(j, "Container", "");
     render_config(j, "ContainerConfig", NULL);

@@ -97,18 +97,34 @@ const struct skl_route skl_routes[] = {
     {"POST",   "/plugins/{name}",               SKL_BODY_STREAM, 0, skl_route_unsupported},
     {"DELETE", "/plugins/{name}",               SKL_BODY_NONE, 0, skl_route_plugin},
 
-#define SWARM(path)                                                                                \
-    {"GET",    path,                            SKL_BODY_NONE, 0, skl_route_no_swarm},             \
-    {"GET",    path "/{id}",                    SKL_BODY_NONE, 0, skl_route_no_swarm},             \
-    {"POST",   path "/{id}",                    SKL_BODY_NONE, 0, skl_route_no_swarm},             \
-    {"DELETE", path "/{id}",                    SKL_BODY_NONE, 0, skl_route_no_swarm}
-    SWARM("/swarm"),
-    SWARM("/services"),
-    SWARM("/nodes"),
-    SWARM("/tasks"),
-    SWARM("/secrets"),
-    SWARM("/configs"),
-#undef SWARM
+    {"GET",    "/swarm",                        SKL_BODY_NONE, 0, skl_route_no_swarm},
+    {"GET",    "/swarm/unlockkey",              SKL_BODY_NONE, 0, skl_route_no_swarm},
+    {"POST",   "/swarm/init",                   SKL_BODY_NONE, 0, skl_route_swarm_begin},
+    {"POST",   "/swarm/join",                   SKL_BODY_NONE, 0, skl_route_swarm_begin},
+    {"POST",   "/swarm/leave",                  SKL_BODY_NONE, 0, skl_route_swarm_leave},
+    {"POST",   "/swarm/update",                 SKL_BODY_NONE, 0, skl_route_swarm_update},
+    {"POST",   "/swarm/unlock",                 SKL_BODY_NONE, 0, skl_route_no_swarm},
+    {"GET",    "/services",                     SKL_BODY_NONE, 0, skl_route_swarm_list},
+    {"GET",    "/services/{id}",                SKL_BODY_NONE, 0, skl_route_swarm_get},
+    {"DELETE", "/services/{id}",                SKL_BODY_NONE, 0, skl_route_no_swarm},
+    {"POST",   "/services/create",              SKL_BODY_NONE, 0, skl_route_no_swarm},
+    {"POST",   "/services/{id}/update",         SKL_BODY_NONE, 0, skl_route_service_update},
+    {"GET",    "/nodes",                        SKL_BODY_NONE, 0, skl_route_no_swarm},
+    {"GET",    "/nodes/{id}",                   SKL_BODY_NONE, 0, skl_route_no_swarm},
+    {"DELETE", "/nodes/{id}",                   SKL_BODY_NONE, 0, skl_route_no_swarm},
+    {"POST",   "/nodes/{id}/update",            SKL_BODY_NONE, 0, skl_route_node_update},
+    {"GET",    "/secrets",                      SKL_BODY_NONE, 0, skl_route_no_swarm},
+    {"GET",    "/secrets/{id}",                 SKL_BODY_NONE, 0, skl_route_no_swarm},
+    {"DELETE", "/secrets/{id}",                 SKL_BODY_NONE, 0, skl_route_no_swarm},
+    {"POST",   "/secrets/create",               SKL_BODY_NONE, 0, skl_route_no_swarm},
+    {"POST",   "/secrets/{id}/update",          SKL_BODY_NONE, 0, skl_route_secret_update},
+    {"GET",    "/configs",                      SKL_BODY_NONE, 0, skl_route_no_swarm},
+    {"GET",    "/configs/{id}",                 SKL_BODY_NONE, 0, skl_route_no_swarm},
+    {"DELETE", "/configs/{id}",                 SKL_BODY_NONE, 0, skl_route_no_swarm},
+    {"POST",   "/configs/create",               SKL_BODY_NONE, 0, skl_route_no_swarm},
+    {"POST",   "/configs/{id}/update",          SKL_BODY_NONE, 0, skl_route_config_update},
+    {"GET",    "/tasks",                        SKL_BODY_NONE, 0, skl_route_no_swarm},
+    {"GET",    "/tasks/{id}",                   SKL_BODY_NONE, 0, skl_route_swarm_get},
 };
 /* clang-format on */
 const size_t skl_routes_count = SKL_ARRAY_LEN(skl_routes);

@@ -42,7 +42,6 @@ void skl_route_ping(struct skl_request *r);
 void skl_route_version(struct skl_request *r);
 void skl_route_info(struct skl_request *r);
 void skl_route_system_df(struct skl_request *r);
-void skl_route_no_swarm(struct skl_request *r);
 void skl_route_plugins(struct skl_request *r);
 void skl_route_plugin(struct skl_request *r);
 void skl_route_auth(struct skl_request *r);
@@ -96,6 +95,18 @@ void skl_route_image_load(struct skl_request *r);
 void skl_route_image_push(struct skl_request *r);
 void skl_route_image_search(struct skl_request *r);
 void skl_route_distribution(struct skl_request *r);
+
+/* swarm.c */
+void skl_route_no_swarm(struct skl_request *r);
+void skl_route_swarm_begin(struct skl_request *r);
+void skl_route_swarm_leave(struct skl_request *r);
+void skl_route_swarm_list(struct skl_request *r);
+void skl_route_swarm_get(struct skl_request *r);
+void skl_route_swarm_update(struct skl_request *r);
+void skl_route_service_update(struct skl_request *r);
+void skl_route_node_update(struct skl_request *r);
+void skl_route_secret_update(struct skl_request *r);
+void skl_route_config_update(struct skl_request *r);
 
 /* build*.c */
 void skl_route_commit(struct skl_request *r);

@@ -223,11 +223,6 @@ void skl_route_info(struct skl_request *r)
 
 /* -- what is not there */
 
-void skl_route_no_swarm(struct skl_request *r)
-{
-    skl_request_fail(r, SKL_E_UNAVAILABLE, SKL_NO_SWARM);
-}
-
 void skl_route_plugins(struct skl_request *r)
 {
     SKL_AUTO_BUF struct skl_buf b = {0};

@@ -3,6 +3,7 @@
 R(METHOD, PATH, BODY, set-up...): {name} in a path or a body is what an earlier row with save="name" answered as its id.
 A row with set_up=True only has to answer the same status; it makes what the next rows ask about.
 """
+import gzip
 import io
 import json
 import tarfile
@@ -374,6 +375,30 @@ BUILD = [
     R("DELETE", "/images/built:1"),
 ]
 
+def imported(query, *members, body=None):
+    return R("POST", "/images/create?fromSrc=-" + query, body or made_tar(*members), content_type="text/plain", note="import")
+
+
+FILES = (("a", b"1"), ("b", b"22"))
+IMPORT = [
+    imported("&repo=imported&tag=1&message=hello&changes=CMD+%5B%22sh%22%5D&changes=ENV+A%3Db&changes=LABEL+l%3Dv", *FILES),
+    R("GET", "/images/imported:1/json", pick=lambda i: (i["Comment"], i["RepoTags"], i["Os"], i["Architecture"], i["Size"], i["Parent"],
+      i["Config"]["Env"], i["Config"]["Cmd"], i["Config"]["Labels"], len(i["RootFS"]["Layers"]))),
+    R("GET", "/images/imported:1/history", pick=lambda h: [(x["Comment"], x["CreatedBy"], x["Tags"]) for x in h]),
+    imported("&repo=imported:2", body=lambda: gzip.compress(made_tar(*FILES)())),
+    imported("&repo=UPPER", *FILES),
+    imported("&repo=imported&tag=-x", *FILES),
+    imported("&repo=imported@sha256:" + "a" * 64, *FILES),
+    imported("&repo=imported&changes=RUN+x", *FILES),
+    imported("&repo=imported&changes=NOPE+x", *FILES),
+    imported("&repo=imported&platform=zz/yy", *FILES),
+    imported("&repo=imported", body=b"junk" * 300),
+    R("POST", "/build?t=on-imported:1", made_tar(("Dockerfile", b"FROM imported:1\nENV B=c\n")), content_type="application/x-tar",
+      note="on an import"),
+    R("GET", "/images/on-imported:1/json", pick=lambda i: i["Config"]["Env"]),
+    *[R("DELETE", "/images/" + i) for i in ("on-imported:1", "imported:1", "imported:2")],
+]
+
 NETWORKS = [
     R("GET", "/networks"),
     R("GET", '/networks?filters={"name":["none"]}'),
@@ -683,6 +708,11 @@ FILTERS = [
 ]
 
 SWARM = [
+    R("POST", "/swarm/init", {"ListenAddr": ""}),
+    R("GET", "/services/xx/logs"), R("GET", "/tasks/xx/logs"), R("GET", "/services?status=zz"), R("POST", "/tasks/create", {}),
+    R("POST", "/swarm/update", {}, note="no version"),
+    *[R("POST", f"/{p}/xx/update", {}, note="no version") for p in ("services", "nodes", "secrets", "configs")],
+    R("POST", "/services/xx/update?version=zz", {}),
     R("GET", "/swarm"), R("POST", "/swarm/join", {"RemoteAddrs": []}),
     R("POST", "/swarm/update?version=1", {}), R("GET", "/swarm/unlockkey"), R("POST", "/swarm/leave"),
     R("POST", "/swarm/unlock", {"UnlockKey": "k"}),
@@ -705,4 +735,4 @@ EVENTS = [
     R("GET", '/events?since=1&until=1700000000', note="nothing in the past"),
 ]
 
-ROWS = SYSTEM + CREATE + RUN + EXEC + ARCHIVE + PAUSE + END + EVENTS + IMAGES + BUILD + NETWORKS + ADDRESSES + VOLUMES + FILTERS + TYPES + SWARM
+ROWS = SYSTEM + CREATE + RUN + EXEC + ARCHIVE + PAUSE + END + EVENTS + IMAGES + BUILD + IMPORT + NETWORKS + ADDRESSES + VOLUMES + FILTERS + TYPES + SWARM

@@ -71,6 +71,8 @@ ACTIONS = [
     ("POST", "/containers/create?name=ev6", container("true"), "json"),
     ("POST", "/commit?container=ev6&repo=evcommit&tag=1&comment=why", None),
     ("DELETE", "/images/evcommit:1", None),
+    ("POST", "/images/create?fromSrc=-&repo=evimported&tag=1", made_tar(("a", b"1")), "tar"),
+    ("DELETE", "/images/evimported:1", None),
     ("POST", "/containers/prune", None),
     ("POST", "/images/prune", None),
     ("POST", "/volumes/prune", None),

@@ -226,7 +226,7 @@ CMD echo $SEEN
         self.build("FROM scratch\nCOPY a.txt /\nCMD [\"/x\"]\n", "-t", "scratch:1")
         r = self.stack.docker("run", "--rm", "scratch:1")
         self.assertEqual(r.returncode, 125)
-        self.assertIn(b"was built FROM scratch", r.stderr)
+        self.assertIn(b"was built FROM scratch or imported", r.stderr)
 
     def test_what_is_in_no_registry_is_neither_pushed_nor_saved(self):
         for text in ("FROM scratch\nCMD [\"x\"]\n", "FROM busybox\nENV A=1\n", "FROM busybox\nCOPY a.txt /\n"):

@@ -94,6 +94,18 @@ END_TEST
 
 START_TEST(swarm_and_plugins_answer_as_without_them)
 {
+    docker_refused("POST", "/swarm/leave", NULL, 503, "This node is not part of a swarm");
+    docker_refused("POST", "/swarm/init", "{}", 501,
+                   "swarm mode is not supported by the fake backend: Fake Cloud places the "
+                   "containers itself");
+    docker_refused("GET", "/services/x/logs", NULL, 400,
+                   "Bad parameters: you must choose at least one stream");
+    docker_refused("POST", "/nodes/x/update", "{}", 400,
+                   "invalid node version '': strconv.ParseUint: parsing \"\": invalid syntax");
+    docker_refused("POST", "/configs/x/update?version=z", "{}", 400, "invalid config version");
+    docker_expect("GET", "/tasks/x/logs?stdout=1", NULL, 503);
+    docker_expect("POST", "/services/x/update?version=1", "{}", 503);
+    docker_expect("POST", "/tasks/create", "{}", 404);
     docker_refused("GET", "/services", NULL, 503,
                    "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm "
                    "join\" to connect this node to swarm and try again.");

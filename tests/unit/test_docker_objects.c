@@ -1,6 +1,8 @@
 /* The Docker API over HTTP: images, networks, volumes, events. */
 #include "docker_helper.h"
 
+#include "base/tar.h"
+
 /* -- images */
 
 START_TEST(images_are_listed_inspected_tagged_and_removed)
@@ -203,6 +205,63 @@ START_TEST(options_of_volumes_are_those_of_the_local_driver)
 }
 END_TEST
 
+/* One file "a" of one byte, as tar has it. */
+static void make_tar(struct skl_buf *b)
+{
+    const struct skl_tar_entry e = {
+        .type = SKL_TAR_FILE, .name = (char[]){"a"}, .mode = 0644, .size = 1};
+
+    skl_buf_init(b, 1 << 20);
+    ck_assert_int_eq(skl_tar_write_header(b, &e, NULL), 0);
+    skl_buf_addc(b, 'x');
+    skl_tar_write_padding(b, 1);
+    skl_tar_write_end(b);
+}
+
+static struct answer import(const char *query, const char *p, size_t n)
+{
+    int fd = docker_open();
+    char head[300];
+
+    snprintf(
+        head, sizeof(head),
+        "POST /images/create?fromSrc=-%s HTTP/1.1\r\nHost: docker\r\nContent-Length: %zu\r\n\r\n",
+        query, n);
+    net_write(fd, head, strlen(head));
+    net_write(fd, p, n);
+    struct answer a = docker_read(fd, false);
+    close(fd);
+    return a;
+}
+
+START_TEST(an_archive_becomes_an_image_of_one_layer)
+{
+    struct skl_buf tar;
+
+    make_tar(&tar);
+    AUTO_ANSWER made =
+        import("&repo=imp&tag=1&message=why&changes=CMD%20x&changes=LABEL%20a=b", tar.p, tar.n);
+    ck_assert_int_eq(made.status, 200);
+    AUTO_ANSWER i = docker_call("GET", "/images/imp:1/json", NULL);
+    ck_assert_str_eq(skl_json_get_str(i.json, "Id"), skl_json_get_str(made.json, "status"));
+    ck_assert_str_eq(skl_json_get_str(i.json, "Comment"), "why");
+    ck_assert_int_eq(skl_json_get_int(i.json, "Size", 0), 1);
+    ck_assert_int_eq(cJSON_GetArraySize(at(i.json, "RootFS", "Layers")), 1);
+    docker_expect("POST", "/containers/create", "{\"Image\":\"imp:1\",\"Cmd\":[\"x\"]}", 501);
+    AUTO_ANSWER junk = import("", "this is no archive", 18);
+    ck_assert_int_eq(junk.status, 400);
+    AUTO_ANSWER empty = import("&repo=none", "", 0);
+    ck_assert_int_eq(empty.status, 200);
+    AUTO_ANSWER change = import("&changes=RUN%20x", tar.p, tar.n);
+    ck_assert_str_eq(skl_json_get_str(change.json, "message"), "run is not a valid change command");
+    docker_refused("POST", "/images/create?fromSrc=http://x/y", NULL, 501,
+                   "http://x/y is not downloaded by this daemon: send the archive itself (docker "
+                   "import - < archive)");
+    docker_refused("POST", "/images/create", NULL, 400, "invalid reference format");
+    skl_buf_fini(&tar);
+}
+END_TEST
+
 START_TEST(stored_events_are_replayed_in_order_and_filtered)
 {
     docker_create("?name=ev", "{\"Image\":\"busybox\",\"Labels\":{\"p\":\"q\"}}");
@@ -359,6 +418,7 @@ int main(void)
     tcase_add_test(t, networks_are_made_shown_connected_and_removed);
     tcase_add_test(t, volumes_are_made_shown_and_removed);
     tcase_add_test(t, options_of_volumes_are_those_of_the_local_driver);
+    tcase_add_test(t, an_archive_becomes_an_image_of_one_layer);
     tcase_add_test(t, stored_events_are_replayed_in_order_and_filtered);
     tcase_add_test(t, what_happens_to_images_is_told);
     tcase_add_test(t, events_come_in_the_media_type_that_is_asked_for);
