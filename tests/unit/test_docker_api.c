@@ -415,10 +415,44 @@ START_TEST(links_are_looked_up_and_shown_with_both_names)
 }
 END_TEST
 
+START_TEST(inspect_repeats_what_was_asked_of_networks_storage_and_annotations)
+{
+    docker_expect("POST", "/networks/create",
+                  "{\"Name\":\"nn\",\"IPAM\":{\"Config\":[{\"Subnet\":\"10.9.0.0/24\"}]}}", 201);
+    docker_create("?name=ss",
+                  "{\"Image\":\"busybox\",\"HostConfig\":{\"NetworkMode\":\"nn\",\"StorageOpt\":"
+                  "{\"size\":\"1G\"},\"Annotations\":{\"a.b/c\":\"d\"}},\"NetworkingConfig\":"
+                  "{\"EndpointsConfig\":{\"nn\":{\"IPAMConfig\":{\"IPv4Address\":\"10.9.0.9\","
+                  "\"LinkLocalIPs\":[\"169.254.1.1\"]},\"Links\":[\"x:y\"],\"Aliases\":[\"al\"],"
+                  "\"MacAddress\":\"02:42:0a:09:00:99\",\"DriverOpts\":{\"o\":\"1\"}}}}}");
+    for (int running = 0; running < 2; running++) {
+        if (running)
+            docker_expect("POST", "/containers/ss/start", NULL, 204);
+        AUTO_ANSWER i = docker_call("GET", "/containers/ss/json", NULL);
+        const cJSON *host = skl_json_get(i.json, "HostConfig");
+        const cJSON *n = skl_json_get(at(i.json, "NetworkSettings", "Networks"), "nn");
+
+        ck_assert_str_eq(skl_json_get_str(skl_json_get(host, "StorageOpt"), "size"), "1G");
+        ck_assert_str_eq(skl_json_get_str(skl_json_get(host, "Annotations"), "a.b/c"), "d");
+        ck_assert_str_eq(skl_json_get_str(skl_json_get(n, "IPAMConfig"), "IPv4Address"),
+                         "10.9.0.9");
+        ck_assert_str_eq(cJSON_GetArrayItem(at(n, "IPAMConfig", "LinkLocalIPs"), 0)->valuestring,
+                         "169.254.1.1");
+        ck_assert_str_eq(cJSON_GetArrayItem(skl_json_get(n, "Links"), 0)->valuestring, "x:y");
+        ck_assert_str_eq(cJSON_GetArrayItem(skl_json_get(n, "Aliases"), 0)->valuestring, "al");
+        ck_assert_str_eq(skl_json_get_str(n, "MacAddress"), "02:42:0a:09:00:99");
+        ck_assert_str_eq(skl_json_get_str(skl_json_get(n, "DriverOpts"), "o"), "1");
+        ck_assert_str_eq(cJSON_GetArrayItem(skl_json_get(n, "DNSNames"), 0)->valuestring, "ss");
+        ck_assert_str_eq(skl_json_get_str(n, "IPAddress"), running ? "10.9.0.9" : "");
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("all");
 
+    tcase_add_test(t, inspect_repeats_what_was_asked_of_networks_storage_and_annotations);
     tcase_add_test(t, links_are_looked_up_and_shown_with_both_names);
     tcase_add_test(t, ping_answers_ok_with_the_versions_headers);
     tcase_add_test(t, unknown_pages_and_wrong_methods_are_not_found);
