@@ -10,9 +10,12 @@
 #include "base/list.h"
 #include "net/loop.h"
 
+#include <malloc.h>
+
 /* loop.h promises small stacks; curl with a resolver and mbedTLS with RSA use below 100 KiB, glibc's
  * getaddrinfo may use 200 KiB when a name server answers at length. */
 #define WORKER_STACK   (512 * 1024)
+#define KEPT_WARM      8 /* threads that steady polling keeps busy now and then */
 #define WORKER_IDLE_NS (UINT64_C(20) * 1000 * 1000 * 1000)
 
 struct job {
@@ -77,6 +80,12 @@ static void worker_main(void *arg)
         uv_async_send(&w->async);
     }
     w->threads--;
+    if (w->threads == KEPT_WARM && !w->closing) {
+        /* A burst is over: what its calls needed goes back to the system. */
+        uv_mutex_unlock(&w->lock);
+        (void)malloc_trim(0);
+        uv_mutex_lock(&w->lock);
+    }
     skl_list_push(&w->ended, &self->node);
     /* Under the lock: the pool is freed only after this thread was seen in `ended` and joined. */
     uv_async_send(&w->async);

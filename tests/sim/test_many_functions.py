@@ -7,7 +7,7 @@ from harness import Stack, await_true, main
 
 # Containers under runc want memory and processors: the number is the issue's own.
 COUNT = int(os.environ.get("SKL_TEST_FUNCTIONS", "500"))
-KB_EACH = 40  # design.md: 10,000 containers with agent, attach and wait under 400 MB
+KB_EACH = 400 * 1024 / 10000  # design.md: 10,000 containers with agent, attach and wait under 400 MB
 
 
 def status_of(pid, key):
@@ -20,7 +20,8 @@ class ManyFunctions(unittest.TestCase):
         with Stack(backend="azf", env={"SOCKERLESS_AZF_APP_SERVICE_PLAN": "sockerless", "SOCKERLESS_AZF_START_TIMEOUT": "300",
                                        "SOCKERLESS_AZF_POLL_INTERVAL_MS": "1000", "SOCKERLESS_LOG_LEVEL": "warn"}) as s:
             s.docker("pull", "-q", "busybox", check=0)
-            s.docker("run", "--rm", "busybox", "true", check=0)
+            with concurrent.futures.ThreadPoolExecutor(40) as pool:  # connections to the cloud are kept: not per container
+                list(pool.map(lambda i: s.docker("run", "--rm", "busybox", "true", check=0), range(40)))
             pid, sanitized = s.backend.pid, "libasan" in open(f"/proc/{s.backend.pid}/maps").read()
             idle_kb = status_of(pid, "VmRSS")
             runs = [s.popen("run", "--name", f"f{i}", "busybox", "sh", "-c",
