@@ -222,6 +222,12 @@ static int64_t ns_of(const struct statx_timestamp *t)
     return t->tv_sec * SKL_NS_PER_S + t->tv_nsec;
 }
 
+/* Was there before the first command, though the agent's own entries in it make it look new. */
+static bool was_there(const struct get *g)
+{
+    return g->task.a->etc_mtime_ns != 0 && strcmp(g->path.p, "/etc") == 0;
+}
+
 /* '0' or '1' for what was changed since the agent began; 0 for the rest. */
 static char change_of(const struct get *g, bool parent_grew)
 {
@@ -231,7 +237,7 @@ static char change_of(const struct get *g, bool parent_grew)
     if (!read_statx(g->path.p, &sx) || mount_of(&sx) != g->root_mount ||
         ns_of(&sx.stx_ctime) < since_ns)
         return 0;
-    if (S_ISDIR(sx.stx_mode) && ns_of(&sx.stx_mtime) < since_ns)
+    if (S_ISDIR(sx.stx_mode) && (ns_of(&sx.stx_mtime) < since_ns || was_there(g)))
         return '0';
     /* Under an overlay what is modified is born again, but nothing is added to its directory. */
     return (sx.stx_mask & STATX_BTIME) && ns_of(&sx.stx_btime) >= since_ns && parent_grew ? '1'
