@@ -28,7 +28,7 @@ struct skl_agent_options {
     bool http_stay; /* the platform would start us again: after the end we stay and answer probes */
 };
 
-/* -- processes: process.c */
+/* -- processes: process.c, child.c */
 struct agent_process;
 struct agent_process_spec {
     char **argv, **env;
