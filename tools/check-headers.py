@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Every header compiles alone. usage: check-headers.py CC"""
+"""Every header compiles alone. usage: check-headers.py CC [ARG...]"""
 import concurrent.futures
 import os
 import subprocess
@@ -9,7 +9,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def compiles(path):
-    r = subprocess.run([sys.argv[1], "-std=gnu11", "-fsyntax-only", "-D_GNU_SOURCE", f"-I{TOP}/libsockerless",
+    r = subprocess.run([*sys.argv[1:], "-std=gnu11", "-fsyntax-only", "-D_GNU_SOURCE", f"-I{TOP}/libsockerless",
                         f"-I{TOP}/backends/aca", "-isystem/usr/share/include/llhttp", f"-I{TOP}/cmd/sockerless-agent", "-x", "c", os.path.join(TOP, path)],
                        capture_output=True, text=True)
     return path, r.returncode, r.stderr
