@@ -107,6 +107,12 @@ static void add_env(struct skl_json *j, const struct skl_aca *aca,
         skl_json_str(j, "name", "SOCKERLESS_AGENT_CALLBACK_URL");
         skl_json_str(j, "value", aca->config->callback_url);
         skl_json_end_object(j);
+        if (c->agent_ca) {
+            skl_json_object(j, NULL);
+            skl_json_str(j, "name", "SOCKERLESS_AGENT_CA");
+            skl_json_str(j, "value", c->agent_ca);
+            skl_json_end_object(j);
+        }
     }
     skl_json_end_array(j);
 }

@@ -113,6 +113,8 @@ static void add_settings(struct skl_json *j, const struct skl_azf *azf,
         add_setting(j, "SOCKERLESS_CONTAINER_ID", c->id);
         add_setting(j, "SOCKERLESS_AGENT_TOKEN", c->token);
         add_setting(j, "SOCKERLESS_AGENT_CALLBACK_URL", azf->config->callback_url);
+        if (c->agent_ca)
+            add_setting(j, "SOCKERLESS_AGENT_CA", c->agent_ca);
     }
     skl_json_end_array(j);
 }

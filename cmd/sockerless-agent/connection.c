@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "agent.h"
+#include "agent/forward_tls.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/encode.h"
@@ -298,7 +299,9 @@ int agent_listen(struct agent *a, struct skl_error *err)
     struct skl_listener *listener;
     int rc = skl_address_parse(a->options->addr, 9111, &at, err);
 
-    return rc < 0 ? rc : skl_listener_open(a->loop, &at, NULL, accepted, server, &listener, err);
+    if (rc == 0)
+        rc = skl_forward_tls_new(true, a->options->container_id, a->options->token, &tls, err);
+    return rc < 0 ? rc : skl_listener_open(a->loop, &at, tls, accepted, server, &listener, err);
 }
 
 /* -- common */

@@ -1,6 +1,8 @@
 /* Forward mode: the backend dials the agent, again and again until it answers, and after every lost connection. */
+#include "agent/forward_tls.h"
 #include "agent/session_internal.h"
 #include "base/alloc.h"
+#include "base/log.h"
 
 #define FIRST_MS   50
 #define MAX_MS     1000
@@ -14,6 +16,7 @@ void agent_dial_stop(struct agent_entry *e)
     skl_ws_dial_cancel(&e->dial);
     skl_timer_cancel(&e->again);
     free(skl_take(&e->address));
+    free(skl_take(&e->dial_error));
 }
 
 /* The address goes into a URL: nothing but what a host and a port are made of. */
@@ -29,6 +32,8 @@ static bool is_plain(const char *address)
 static void dial_later(struct agent_entry *e)
 {
     if ((int64_t)uv_now(e->a->loop) >= e->until_ms) {
+        skl_warn("agent", "an agent could not be reached", "container", e->id, "address",
+                 e->address, "why", e->dial_error, NULL);
         /* Before the first contact, whoever waits for the agent has a deadline of its own. */
         agent_dial_stop(e);
         agent_entry_end_session(e);
@@ -61,6 +66,7 @@ static void dialled(void *arg, struct skl_ws *own_ws, int http_status, const str
 
     e->dial = NULL;
     if (err) {
+        skl_strset(&e->dial_error, err->msg);
         dial_later(e);
         return;
     }
@@ -72,16 +78,24 @@ static void dial_now(void *arg)
     static const struct skl_ws_config config = {.max_message = SKL_WS_MAX_MESSAGE};
     struct agent_entry *e = arg;
     SKL_AUTO_BUF struct skl_buf url = {0}, headers = {0};
+    struct skl_tls *tls;
+    struct skl_error err;
 
     e->again = NULL;
     if (e->session && skl_session_is_up(e->session))
         return; /* it came by itself meanwhile */
     skl_buf_init(&url, SKL_KIB);
     skl_buf_init(&headers, 4 * SKL_KIB);
-    skl_buf_addf(&url, "ws://%s/agent/v1", e->address);
+    skl_buf_addf(&url, "wss://%s/agent/v1", e->address);
     skl_buf_addf(&headers, "Authorization: Bearer %s\r\nX-Sockerless-Container: %s\r\n", e->token,
                  e->id);
-    e->dial = skl_ws_connect(e->a->loop, url.p, NULL, headers.p, &config, TIMEOUT_MS, dialled, e);
+    if (skl_forward_tls_new(false, e->id, e->token, &tls, &err) < 0) {
+        skl_err("agent", "TLS", "error", err.msg, NULL);
+        dial_later(e);
+        return;
+    }
+    e->dial = skl_ws_connect(e->a->loop, url.p, tls, headers.p, &config, TIMEOUT_MS, dialled, e);
+    skl_tls_unref(tls);
 }
 
 void skl_agents_dial(struct skl_agents *a, const char *container_id, const char *address,

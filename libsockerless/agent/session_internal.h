@@ -55,6 +55,7 @@ struct agent_entry {
     struct skl_ws_dial *dial;
     struct skl_timer *again;
     int64_t delay_ms, until_ms;
+    char *dial_error; /* of the last attempt */
 };
 
 /* dial.c */

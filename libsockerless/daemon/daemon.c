@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +20,7 @@
 #include "daemon/notify.h"
 #include "daemon/settings.h"
 #include "daemon/startup_pages.h"
+#include "daemon/tls_files.h"
 #include "driver/workload.h"
 
 #define DEFAULT_HOST     "unix:///run/sockerless/docker.sock"
@@ -36,8 +39,10 @@ struct daemon {
     struct skl_engine *engine;
     struct skl_http_server *api, *agents;
     struct skl_listener *listeners[MAX_LISTENERS + 1];
+    struct skl_listener *agent_listener; /* one of them, or NULL */
     size_t n_listeners;
-    uv_signal_t term, intr;
+    struct skl_tls_files tls;
+    uv_signal_t term, intr, hup;
     unsigned closing_servers;
     bool closing;
 };
@@ -72,16 +77,25 @@ static int load(struct daemon *d, char **argv, struct skl_error *err)
     return d->b->check(d->b->config, err);
 }
 
-static int check_hosts(const struct daemon *d, struct skl_error *err)
+/* Where a client needs no certificate, the address alone has to keep strangers out. */
+static int check_exposure(const struct skl_daemon_settings *s, const struct skl_address *a,
+                          const char *name, struct skl_error *err)
 {
-    const struct skl_daemon_settings *s = &d->settings;
-    bool tls = !skl_str_empty(s->tls_cert);
+    if (skl_address_is_loopback(a) || s->tls_verify || s->insecure_tcp)
+        return 0;
+    return skl_fail(
+        err, SKL_E_INVALID,
+        "-H '%s': whoever reaches this address controls the daemon: use --tlsverify with "
+        "certificates, a loopback address, or accept it with --insecure-tcp",
+        name);
+}
 
-    if (tls != !skl_str_empty(s->tls_key))
-        return skl_fail(err, SKL_E_INVALID, "--tlscert and --tlskey go together");
-    if (s->tls_verify && (!tls || skl_str_empty(s->tls_ca)))
-        return skl_fail(err, SKL_E_INVALID,
-                        "--tlsverify needs --tlscacert, --tlscert and --tlskey");
+static int check_hosts(struct daemon *d, struct skl_error *err)
+{
+    struct skl_daemon_settings *s = &d->settings;
+
+    if (skl_tls_files_check(s, err) < 0)
+        return -SKL_E_INVALID;
     if (skl_strv_len(s->hosts) > MAX_LISTENERS)
         return skl_fail(err, SKL_E_INVALID, "-H: at most %d", MAX_LISTENERS);
     for (char **p = s->hosts; *p; p++) {
@@ -90,12 +104,8 @@ static int check_hosts(const struct daemon *d, struct skl_error *err)
 
         if (rc < 0)
             return skl_wrap(err, rc, "-H '%s'", *p);
-        if (!skl_streq(*p, "fd://") && !skl_address_is_loopback(&a) && !tls && !s->insecure_tcp)
-            return skl_fail(err, SKL_E_INVALID,
-                            "-H '%s': whoever reaches this address controls the daemon: use "
-                            "--tlsverify with certificates, a loopback address, or accept it with "
-                            "--insecure-tcp",
-                            *p);
+        if (!skl_streq(*p, "fd://") && check_exposure(s, &a, *p, err) < 0)
+            return -SKL_E_INVALID;
     }
     return 0;
 }
@@ -124,12 +134,13 @@ static int listen_at(struct daemon *d, const struct skl_address *at, struct skl_
 {
     struct skl_listener *l;
     char name[400];
-    int rc =
-        skl_listener_open(&d->loop, at, at->kind == SKL_ADDRESS_UNIX ? NULL : tls, cb, d, &l, err);
+    int rc = skl_listener_open(&d->loop, at, tls, cb, d, &l, err);
 
     if (rc < 0)
         return rc;
     d->listeners[d->n_listeners++] = l;
+    if (cb == agent_accept)
+        d->agent_listener = l;
     skl_address_format(skl_listener_address(l), name, sizeof(name));
     skl_info("daemon", cb == api_accept ? "Docker API" : "agents", "address", name, NULL);
     return 0;
@@ -149,26 +160,35 @@ static void make_socket_dir(const struct skl_address *a)
     (void)mkdir(dir, 0755); /* there already, or the listener tells what is wrong */
 }
 
+/* The service manager's socket: what it is bound to is not in our settings. */
+static int listen_inherited(struct daemon *d, int fd, struct skl_error *err)
+{
+    const struct skl_address at = {.kind = SKL_ADDRESS_FD, .fd = fd};
+    struct sockaddr_storage sa;
+    socklen_t n = sizeof(sa);
+    char name[32];
+
+    snprintf(name, sizeof(name), "fd://%d", fd);
+    if (getsockname(fd, (struct sockaddr *)&sa, &n) == 0 && sa.ss_family != AF_UNIX) {
+        struct skl_address bound = {.kind = SKL_ADDRESS_TCP};
+        int rc = getnameinfo((struct sockaddr *)&sa, n, bound.host, sizeof(bound.host), NULL, 0,
+                             NI_NUMERICHOST);
+
+        if (rc != 0 || check_exposure(&d->settings, &bound, name, err) < 0)
+            return rc ? skl_fail(err, SKL_E_INVALID, "%s: %s", name, gai_strerror(rc))
+                      : -SKL_E_INVALID;
+    }
+    return listen_at(d, &at, d->tls.api, api_accept, err);
+}
+
 static int listen_api(struct daemon *d, struct skl_error *err)
 {
     const struct skl_daemon_settings *s = &d->settings;
     int n_fds = skl_notify_listen_fds(getenv("LISTEN_PID"), getenv("LISTEN_FDS"));
-    struct skl_tls *tls = NULL;
     int rc = 0;
 
-    if (!skl_str_empty(s->tls_cert)) {
-        rc = skl_tls_new(&(struct skl_tls_config){.server = true,
-                                                  .cert_file = s->tls_cert,
-                                                  .key_file = s->tls_key,
-                                                  .ca_file = s->tls_verify ? s->tls_ca : NULL,
-                                                  .require_peer_cert = s->tls_verify},
-                         &tls, err);
-        if (rc < 0)
-            return rc;
-    }
     for (int fd = 3; rc == 0 && fd < 3 + n_fds && d->n_listeners < MAX_LISTENERS; fd++)
-        rc = listen_at(d, &(struct skl_address){.kind = SKL_ADDRESS_FD, .fd = fd}, tls, api_accept,
-                       err);
+        rc = listen_inherited(d, fd, err);
     for (char **p = s->hosts; rc == 0 && *p && d->n_listeners < MAX_LISTENERS; p++) {
         struct skl_address a;
 
@@ -178,9 +198,8 @@ static int listen_api(struct daemon *d, struct skl_error *err)
         if (rc == 0 && a.kind == SKL_ADDRESS_UNIX)
             make_socket_dir(&a);
         if (rc == 0)
-            rc = listen_at(d, &a, tls, api_accept, err);
+            rc = listen_at(d, &a, d->tls.api, api_accept, err);
     }
-    skl_tls_unref(tls);
     return rc;
 }
 
@@ -216,23 +235,35 @@ static int agent_address(const struct daemon *d, struct skl_address *ret, bool *
 
 static int listen_agents(struct daemon *d, struct skl_error *err)
 {
-    const struct skl_daemon_settings *s = &d->settings;
-    struct skl_tls *tls = NULL;
     struct skl_address at;
     bool wanted;
     int rc = agent_address(d, &at, &wanted, err);
 
     if (rc < 0 || !wanted)
         return rc;
-    if (!skl_str_empty(s->agent_tls_cert))
-        rc = skl_tls_new(&(struct skl_tls_config){.server = true,
-                                                  .cert_file = s->agent_tls_cert,
-                                                  .key_file = s->agent_tls_key},
-                         &tls, err);
-    if (rc == 0)
-        rc = listen_at(d, &at, tls, agent_accept, err);
-    skl_tls_unref(tls);
-    return rc;
+    return listen_at(d, &at, d->tls.agents, agent_accept, err);
+}
+
+/* SIGHUP: new connections get the new certificates; files that cannot be used change nothing. */
+static void on_hangup(uv_signal_t *handle, int signo)
+{
+    struct daemon *d = handle->data;
+    struct skl_tls_files fresh;
+    struct skl_error err;
+
+    if (d->closing)
+        return;
+    if (skl_tls_files_load(&d->settings, &fresh, &err) < 0) {
+        skl_warn("daemon", "certificates not reloaded, the old ones stay", "error", err.msg, NULL);
+        return;
+    }
+    skl_tls_files_fini(&d->tls);
+    d->tls = fresh;
+    for (size_t i = 0; i < d->n_listeners; i++)
+        skl_listener_set_tls(d->listeners[i],
+                             d->listeners[i] == d->agent_listener ? fresh.agents : fresh.api);
+    skl_engine_set_agent_ca(d->engine, fresh.agent_ca);
+    skl_info("daemon", "certificates reloaded", NULL);
 }
 
 static void make_servers(struct daemon *d)
@@ -341,6 +372,7 @@ static int start(struct daemon *d, struct skl_error *err)
     if (rc < 0)
         return rc;
     make_servers(d);
+    skl_engine_set_agent_ca(d->engine, d->tls.agent_ca);
     rc = listen_agents(d, err);
     if (rc == 0)
         rc = listen_api(d, err);
@@ -366,7 +398,9 @@ static int run(struct daemon *d)
     }
     uv_signal_init(&d->loop, &d->term);
     uv_signal_init(&d->loop, &d->intr);
-    d->term.data = d->intr.data = d;
+    uv_signal_init(&d->loop, &d->hup);
+    d->term.data = d->intr.data = d->hup.data = d;
+    uv_signal_start(&d->hup, on_hangup, SIGHUP);
     uv_signal_start(&d->term, on_signal, SIGTERM);
     uv_signal_start(&d->intr, on_signal, SIGINT);
     skl_startup_pages_release();
@@ -376,6 +410,7 @@ static int run(struct daemon *d)
     if (!skl_str_empty(d->settings.pidfile))
         (void)unlink(d->settings.pidfile); /* somebody tidied it away: fine */
     d->b->close(d->ctx);
+    skl_tls_files_fini(&d->tls);
     skl_info("daemon", "ended", NULL);
     return 0;
 }
@@ -408,7 +443,8 @@ int skl_daemon_main(const struct skl_daemon_backend *backend, int argc, char **a
 
     d.b = backend;
     if (load(&d, argv + 1, &err) < 0 ||
-        (!d.settings.help && !d.settings.version && check_hosts(&d, &err) < 0)) {
+        (!d.settings.help && !d.settings.version &&
+         (check_hosts(&d, &err) < 0 || skl_tls_files_load(&d.settings, &d.tls, &err) < 0))) {
         fprintf(stderr, "%s: %s\n", backend->program, err.msg);
         return EXIT_BAD_SETTING;
     }

@@ -26,6 +26,7 @@ struct skl_container_snapshot {
     struct skl_container_spec spec; /* deep copy */
     struct skl_labels cloud;
     char *token;      /* secret */
+    char *agent_ca;   /* PEM for the workload's SOCKERLESS_AGENT_CA; NULL: the agent has its image's bundle */
     bool was_running; /* stop, kill, remove */
 };
 struct skl_container_snapshot *skl_snapshot_new(const struct skl_container *c);

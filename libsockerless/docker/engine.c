@@ -78,6 +78,11 @@ int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
     return 0;
 }
 
+void skl_engine_set_agent_ca(struct skl_engine *e, const char *pem)
+{
+    skl_strset(&e->agent_ca, pem);
+}
+
 struct closing {
     struct skl_engine *e;
     skl_timer_cb *on_closed;
@@ -96,6 +101,7 @@ static void workers_closed(void *arg)
     skl_registry_free(e->registry);
     skl_rest_free(e->rest);
     skl_store_close(e->store);
+    free(e->agent_ca);
     free(e);
     c->on_closed(c->arg);
     free(c);

@@ -37,6 +37,7 @@ struct skl_engine {
     struct skl_http_calls *calls; /* invocations of functions */
     struct skl_health_monitors *health;
     struct skl_list hijacked; /* docker/hijack.h */
+    char *agent_ca;           /* PEM; what workloads are told to trust; NULL: nothing */
     bool closing;
 };
 
@@ -44,6 +45,8 @@ struct skl_engine {
 int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
                     const struct skl_backend *backend, void *backend_ctx, struct skl_engine **ret,
                     struct skl_error *err);
+/* For workloads that are made from now on; copied, NULL: none. */
+void skl_engine_set_agent_ca(struct skl_engine *e, const char *pem);
 /* First step of the way down: operations that clients wait for fail with UNAVAILABLE, connections that were
  * taken over end. What still asks is answered; workloads go on running. */
 void skl_engine_stop(struct skl_engine *e);

@@ -69,6 +69,7 @@ void skl_snapshot_free(struct skl_container_snapshot *s)
     skl_labels_fini(&s->cloud);
     free(s->name);
     free(s->token);
+    free(s->agent_ca);
     free(s);
 }
 

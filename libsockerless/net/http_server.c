@@ -9,7 +9,8 @@
  * Memory    an idle connection is its structures only: input is lent by the stream, kept only when it must
  *           wait; the exchange with its header text is recycled.
  * Timeouts  each class of waiting has one constant length, so the connections of a class stand in the order
- *           of their deadlines: one timer per server looks at the heads of three lists.
+ *           of their deadlines: one timer per server looks at the heads of three lists. A connection's first
+ *           header has its deadline from the beginning, so it covers the TLS handshake.
  */
 #include "net/http_server.h"
 
@@ -176,6 +177,7 @@ static bool step_head(struct http_conn *c)
         return true;
     struct skl_http *x = c->x = c->parsing;
     c->parsing = NULL;
+    c->served = true;
     c->head_bytes = 0;
     c->body_left = x->content_length > 0 ? (uint64_t)x->content_length : 0;
     c->state = x->chunked || c->body_left ? CONN_BODY : CONN_DONE;
@@ -321,7 +323,7 @@ static void conn_settle(struct http_conn *c)
     keep_input(c);
     enum conn_wait wait = WAIT_NONE;
     if (!x)
-        wait = c->head_bytes ? WAIT_HEADER : WAIT_IDLE;
+        wait = c->head_bytes || !c->served ? WAIT_HEADER : WAIT_IDLE;
     else if (c->state == CONN_BODY && (x->mode != BODY_UNDECIDED) && !x->paused)
         wait = WAIT_BODY;
     conn_wait_for(c, wait, false);

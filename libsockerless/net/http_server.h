@@ -5,6 +5,7 @@
  * Order   pipelined requests are handled one after the other; keep-alive and 100-continue are handled
  *         here; an unread body is drained (up to a limit) or the connection is closed.
  * Errors  bad line or header: 400; too long: 431 or 413; header too slow: 408; then closed.
+ *         A connection that has not sent a header in that time is closed without a word.
  *         `error_body` makes the body of these answers.
  * Owns    the exchange belongs to the server. It is valid until on_end has run, which happens exactly
  *         once: after the answer was written, or when the client went away. After that the handler

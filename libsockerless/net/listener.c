@@ -150,7 +150,7 @@ static void accept_one(struct port *p)
         if (!l->retry)
             l->retry = skl_timer_repeat(l->loop, FD_RETRY_MS, retry_accept, l);
     }
-    if (l->tls && stream_tls_start(s, l->tls, NULL, NULL, NULL, &e) < 0) {
+    if (l->tls && p->tcp && stream_tls_start(s, l->tls, NULL, NULL, NULL, &e) < 0) {
         skl_stream_close(s);
         return;
     }
@@ -384,6 +384,14 @@ int skl_listener_open(uv_loop_t *loop, const struct skl_address *at, struct skl_
     else
         *ret = l;
     return rc;
+}
+
+void skl_listener_set_tls(struct skl_listener *l, struct skl_tls *tls)
+{
+    if (!l->tls || !tls)
+        return;
+    skl_tls_unref(l->tls);
+    l->tls = skl_tls_ref(tls);
 }
 
 void skl_listener_close(struct skl_listener *l)

@@ -9,6 +9,7 @@
  */
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/log.h"
 #include "net/stream_internal.h"
 #include "net/tls_session.h"
 
@@ -132,6 +133,7 @@ bool stream_tls_end(struct skl_stream *s)
 static void handshake_step(struct skl_stream *s)
 {
     struct stream_tls *t = s->tls;
+    char peer[128];
     struct skl_error e;
     switch (skl_tls_session_handshake(t->session, &e)) {
     case SKL_TLS_DONE:
@@ -153,6 +155,8 @@ static void handshake_step(struct skl_stream *s)
         break;
     case SKL_TLS_END:
     case SKL_TLS_FAILED:
+        skl_stream_peer_name(s, peer, sizeof(peer));
+        skl_debug("tls", "no connection", "peer", peer, "why", e.msg, NULL);
         stream_fail_with(s, &e);
         break;
     case SKL_TLS_WANT:

@@ -25,6 +25,9 @@ static const int suites[] = {
     0,
 };
 
+/* The one suite of a shared key that has both forward secrecy and AEAD. */
+static const int psk_suites[] = {MBEDTLS_TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256, 0};
+
 static const char *const system_bundles[] = {
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -121,6 +124,17 @@ static int load_ca(struct skl_tls *t, const struct skl_tls_config *config, struc
     return 0;
 }
 
+static int load_psk(struct skl_tls *t, const struct skl_tls_config *config, struct skl_error *err)
+{
+    int rc = mbedtls_ssl_conf_psk(&t->conf, config->psk, SKL_TLS_PSK_LEN,
+                                  (const unsigned char *)config->psk_identity,
+                                  strlen(config->psk_identity));
+
+    mbedtls_ssl_conf_ciphersuites(&t->conf, psk_suites);
+    t->has_psk = true;
+    return rc ? tls_fail(err, SKL_E_INTERNAL, rc, "cannot set the shared key") : 0;
+}
+
 static int configure(struct skl_tls *t, const struct skl_tls_config *config, struct skl_error *err)
 {
     int rc = mbedtls_ssl_config_defaults(
@@ -136,6 +150,8 @@ static int configure(struct skl_tls *t, const struct skl_tls_config *config, str
     mbedtls_ssl_conf_max_version(&t->conf, MBEDTLS_SSL_MAJOR_VERSION_3,
                                  MBEDTLS_SSL_MINOR_VERSION_3);
 #endif
+    if (config->psk)
+        return load_psk(t, config, err);
     mbedtls_ssl_conf_ciphersuites(&t->conf, suites);
     if ((rc = load_own(t, config, err)) < 0 || (rc = load_ca(t, config, err)) < 0)
         return rc;

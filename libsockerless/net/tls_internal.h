@@ -10,7 +10,7 @@
 
 struct skl_tls {
     unsigned refs;
-    bool server, require_peer_cert, ask_peer_cert;
+    bool server, require_peer_cert, ask_peer_cert, has_psk;
     mbedtls_ssl_config conf;
     mbedtls_x509_crt own, ca;
     mbedtls_pk_context key;

@@ -78,7 +78,7 @@ int skl_tls_session_new(struct skl_tls *tls, const char *server_name, skl_tls_se
     int rc = mbedtls_ssl_setup(&s->ssl, &tls->conf);
     if (rc != 0) {
         rc = tls_fail(err, SKL_E_INTERNAL, rc, "cannot set a TLS connection up");
-    } else if (!tls->server) {
+    } else if (!tls->server && !tls->has_psk) {
         rc = skl_str_empty(server_name)
                  ? skl_fail(err, SKL_E_INVALID, "a TLS connection needs the server's name")
                  : set_name(s, server_name, err);
@@ -144,6 +144,9 @@ enum skl_tls_result skl_tls_session_handshake(struct skl_tls_session *s, struct 
     int rc = mbedtls_ssl_handshake(&s->ssl);
     if (rc == MBEDTLS_ERR_SSL_WANT_READ || rc == MBEDTLS_ERR_SSL_WANT_WRITE)
         return SKL_TLS_WANT;
+    if (rc == MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE) /* mbedTLS 2.28 hangs up without a word */
+        (void)mbedtls_ssl_send_alert_message(&s->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+                                             MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE);
     if (rc != 0) {
         explain(s, rc, err);
         return SKL_TLS_FAILED;

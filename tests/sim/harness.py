@@ -67,8 +67,9 @@ SETTINGS = {
 
 
 class Stack:
-    def __init__(self, mode="reverse", sim_args=(), env=None, backend="aca"):
+    def __init__(self, mode="reverse", sim_args=(), env=None, backend="aca", args=()):
         self.kind, self.mode, self.sim_args, self.extra_env = backend, mode, list(sim_args), env or {}
+        self.args = list(args)  # the backend's
         self.processes = []
 
     def __enter__(self):
@@ -137,7 +138,7 @@ class Stack:
             env["SOCKERLESS_AGENT_LISTEN"] = f"127.0.0.1:{self.agent_port}"
         env.update(self.extra_env)
         self.backend = self._spawn("backend", [f"{BUILD}/cmd/sockerless-backend-{self.kind}", "-H", f"unix://{self.socket}",
-                                               "--state-dir", f"{self.dir}/state"], env)
+                                               "--state-dir", f"{self.dir}/state", *self.args], env)
         if expect_ready:
             await_true("backend", self.ping)
 

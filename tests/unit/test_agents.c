@@ -1,4 +1,5 @@
 /* The door for agents, forward dialling, and who of two instances is heard. */
+#include "agent/forward_tls.h"
 #include "agent_helper.h"
 
 #define ID_A_TAIL "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -280,7 +281,8 @@ END_TEST
 
 static struct fake *forward_fake;
 static char forward_auth[200];
-static int forward_asked, forward_refuse;
+static const char *forward_token = TOKEN;
+static int forward_asked, forward_refuse, forward_accepted;
 
 static void forward_handler(void *arg, struct skl_http *x)
 {
@@ -305,6 +307,7 @@ static struct skl_http_server *forward_server;
 
 static void forward_accept(void *arg, struct skl_stream *own_stream)
 {
+    forward_accepted++;
     skl_http_server_add(forward_server, own_stream);
 }
 
@@ -312,9 +315,12 @@ static struct skl_listener *forward_open(int port)
 {
     struct skl_listener *l;
     struct skl_address at = {.kind = SKL_ADDRESS_TCP, .host = "127.0.0.1", .port = port};
+    struct skl_tls *tls;
     struct skl_error e;
-    ck_assert_msg(skl_listener_open(&net_loop, &at, NULL, forward_accept, NULL, &l, &e) == 0, "%s",
+    ck_assert_int_eq(skl_forward_tls_new(true, ID_A, forward_token, &tls, &e), 0);
+    ck_assert_msg(skl_listener_open(&net_loop, &at, tls, forward_accept, NULL, &l, &e) == 0, "%s",
                   e.msg);
+    skl_tls_unref(tls);
     return l;
 }
 
@@ -322,7 +328,7 @@ static void forward_begin(struct fake *f)
 {
     agents_begin();
     forward_fake = f;
-    forward_asked = forward_refuse = 0;
+    forward_asked = forward_refuse = forward_accepted = 0;
     forward_server = skl_http_server_new(
         &net_loop, &(struct skl_http_server_config){.handler = forward_handler});
 }
@@ -392,6 +398,58 @@ START_TEST(a_lost_connection_is_dialled_again)
 }
 END_TEST
 
+/* Whoever listens at the address without knowing the token is not spoken to, and sees none of it. */
+START_TEST(an_impostor_is_not_told_the_token)
+{
+    struct fake f = {0};
+    struct skl_listener *l;
+    char address[40];
+    forward_begin(&f);
+    forward_token = "another workload's token";
+    l = forward_open(0);
+    snprintf(address, sizeof(address), "127.0.0.1:%d", helper_port(l));
+    skl_agents_dial(agents, ID_A, address, NET_DEADLINE_MS);
+    net_until(forward_accepted >= 2); /* it tries again, and again without a request */
+    ck_assert_int_eq(forward_asked, 0);
+    forward_token = TOKEN;
+    forward_end(&f, l);
+}
+END_TEST
+
+static struct net_seen impostor_saw;
+static struct skl_stream *impostor;
+
+static void impostor_accept(void *arg, struct skl_stream *own_stream)
+{
+    if (impostor) {
+        skl_stream_close(own_stream);
+        return;
+    }
+    impostor = own_stream;
+    net_watch(impostor, &impostor_saw);
+    skl_stream_read_start(impostor);
+}
+
+START_TEST(what_a_plain_listener_hears_holds_no_token)
+{
+    struct fake f = {0};
+    struct skl_listener *l;
+    struct skl_address at = {.kind = SKL_ADDRESS_TCP, .host = "127.0.0.1"};
+    struct skl_error e;
+    char address[40];
+    forward_begin(&f);
+    ck_assert_int_eq(skl_listener_open(&net_loop, &at, NULL, impostor_accept, NULL, &l, &e), 0);
+    snprintf(address, sizeof(address), "127.0.0.1:%d", helper_port(l));
+    skl_agents_dial(agents, ID_A, address, NET_DEADLINE_MS);
+    net_until(impostor_saw.data.n > 0);
+    ck_assert_int_eq(impostor_saw.data.p[0], 22); /* a TLS handshake */
+    ck_assert_ptr_null(memmem(impostor_saw.data.p, impostor_saw.data.n, TOKEN, strlen(TOKEN)));
+    skl_stream_close(skl_take(&impostor));
+    skl_buf_fini(&impostor_saw.data);
+    forward_end(&f, l);
+}
+END_TEST
+
 START_TEST(dialling_ends_with_its_deadline)
 {
     struct fake f = {0};
@@ -436,6 +494,8 @@ int main(void)
     tcase_add_test(t, the_same_instance_replaces_its_own_connection);
     tcase_add_test(t, dialling_goes_on_until_the_agent_listens);
     tcase_add_test(t, a_lost_connection_is_dialled_again);
+    tcase_add_test(t, an_impostor_is_not_told_the_token);
+    tcase_add_test(t, what_a_plain_listener_hears_holds_no_token);
     tcase_add_test(t, dialling_ends_with_its_deadline);
     suite_add_tcase(s, t);
     sr = srunner_create(s);
