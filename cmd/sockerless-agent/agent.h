@@ -109,6 +109,7 @@ struct agent {
     int64_t finished_ns;
     unsigned warm_seconds;
     bool has_init; /* --init */
+    uint8_t ports[65536 / 8]; /* a bit for each that the run publishes: tunnels lead there only */
 
     struct skl_list tasks;  /* of struct agent_task */
     struct skl_timer *life; /* START timeout, warm time */

@@ -156,6 +156,16 @@ static void on_end(void *arg, int code, int signo)
 
 /* -- START */
 
+static void read_ports(struct agent *a, struct skl_str payload)
+{
+    struct skl_tlv r;
+
+    memset(a->ports, 0, sizeof(a->ports));
+    while (skl_tlv_next(&payload, &r, NULL) > 0)
+        if (r.tag == SKL_TAG_PORT && skl_tlv_num(&r) <= UINT16_MAX)
+            a->ports[skl_tlv_num(&r) / 8] |= (uint8_t)(1u << skl_tlv_num(&r) % 8);
+}
+
 void agent_start(struct agent *a, struct skl_str payload)
 {
     static const struct agent_process_events events = {on_output, on_drained, on_end};
@@ -185,6 +195,7 @@ void agent_start(struct agent *a, struct skl_str payload)
     a->warm_seconds =
         (unsigned)skl_tlv_find_num(payload, SKL_TAG_WARM_SECONDS, a->options->warm_seconds);
     a->has_init = skl_tlv_find_num(payload, SKL_TAG_INIT, 0) != 0;
+    read_ports(a, payload);
     rc = agent_process_start(a->loop, &spec, &events, a, &a->process, &code, &err);
     agent_process_spec_fini(&spec);
     if (rc < 0) {

@@ -1,5 +1,5 @@
-/* Connections to the workload's own ports, for published ports. Only loopback is dialled: the backend is no way into
- * other networks. */
+/* Connections to the workload's own ports, for published ports. Only loopback is dialled, and only what START announced:
+ * the backend is no way into other networks, nor to what the container keeps to itself. */
 #include <string.h>
 
 #include "agent.h"
@@ -184,6 +184,10 @@ void agent_tunnel(struct agent *a, const struct skl_frame *f)
 
     if (port == 0 || port > UINT16_MAX || a->state != AGENT_RUNNING) {
         agent_task_error(a, f->stream, port ? 409 : 400, "there is no such port to connect to");
+        return;
+    }
+    if (!(a->ports[port / 8] & 1u << port % 8)) {
+        agent_task_error(a, f->stream, 403, "the container does not publish this port");
         return;
     }
     t = skl_new0(struct tunnel);

@@ -67,6 +67,8 @@ struct skl_process_spec {
     char *const *group_add;
     char *const *ulimits;
     unsigned warm_seconds; /* START only */
+    const uint16_t *ports; /* START only: what tunnels may lead to during this run */
+    size_t n_ports;
 };
 
 bool skl_session_is_up(const struct skl_session *s);

@@ -213,6 +213,8 @@ void skl_session_start(struct skl_session *s, unsigned run, const struct skl_pro
     session_write_spec(spec, &b);
     skl_tlv_u64(&b, SKL_TAG_WARM_SECONDS, spec->warm_seconds);
     skl_tlv_u64(&b, SKL_TAG_INIT, spec->init);
+    for (size_t i = 0; i < spec->n_ports; i++)
+        skl_tlv_u64(&b, SKL_TAG_PORT, spec->ports[i]);
     s->start_run = run;
     s->start_lost = false;
     if (b.failed) {

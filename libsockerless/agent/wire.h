@@ -109,7 +109,7 @@ enum skl_frame_type {
     X(PRIVILEGED, 47)                                                                              \
     X(SYMLINK_PATH, 48) /* ARCHIVE_GET of a link: how the name in the archive is to be */          \
     X(CONSUMED, 49)     /* CREDIT: data bytes of the stream consumed so far, from its beginning */ \
-    X(PORT, 50)         /* TUNNEL_OPEN */                                                          \
+    X(PORT, 50)         /* TUNNEL_OPEN; START: repeated, what it may name */                                                          \
     X(VIEW, 51)         /* ARCHIVE_GET, in the place of PATH: enum skl_view */
 
 enum skl_tag {

@@ -75,7 +75,7 @@ int skl_create_check_limits(struct skl_create *x, struct skl_error *err)
     if (skl_str_starts(skl_str(network), "container:"))
         return skl_fail(err, SKL_E_UNSUPPORTED,
                         "network mode %.100s is not supported by the %s backend: containers do "
-                        "not share a network name space on %s; put them into a network instead",
+                        "not share a network name space on %s; run both programs in one container",
                         network, x->engine->backend->name, title);
     warn_tuning(x);
     return 0;

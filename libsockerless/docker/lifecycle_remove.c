@@ -2,6 +2,7 @@
  * same way, and tries again for as long as the cloud does not answer: nothing that costs money is forgotten. */
 #include "base/alloc.h"
 #include "base/log.h"
+#include "docker/layers.h"
 #include "docker/lifecycle_internal.h"
 
 #define RETRY_FIRST_MS 1000
@@ -37,6 +38,7 @@ static void finish_removal(struct skl_flow *f)
     struct skl_op *op = skl_flow_current(f);
     struct skl_container *c = f->c;
     char **volumes = op->volumes ? anonymous_volumes(c) : NULL;
+    bool has_layers = c->spec.layers && c->spec.layers[0];
     skl_lifecycle_cb *cb = op->cb;
     void *arg = op->arg;
     struct skl_error err;
@@ -55,6 +57,8 @@ static void finish_removal(struct skl_flow *f)
     rc = skl_container_removed(e->store, c, &err);
     if (rc == 0)
         remove_anonymous_volumes(e, volumes);
+    if (rc == 0 && has_layers)
+        (void)skl_layers_collect(e); /* its image may be gone already */
     skl_strv_free(volumes);
     if (cb)
         cb(arg, rc < 0 ? &err : NULL);

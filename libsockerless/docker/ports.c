@@ -203,6 +203,23 @@ static int publish_all(struct skl_ports *p, struct skl_error *err)
     return skl_container_set_published(p->e->store, p->c, text, err);
 }
 
+/* So that START can name them: what is published twice is there twice. */
+static void announce(const struct skl_ports *p)
+{
+    struct skl_list *it;
+    uint16_t *ports;
+    size_t n = 0;
+
+    skl_list_foreach (it, &p->published)
+        n++;
+    ports = skl_new0_n(uint16_t, n + 1);
+    n = 0;
+    skl_list_foreach (it, &p->published)
+        ports[n++] = (uint16_t)SKL_LIST_ENTRY(it, struct published, in_ports)->port;
+    skl_workload_set_ports(skl_workload_of(p->e->runtime, p->c), ports, n);
+    free(ports);
+}
+
 int skl_ports_open(struct skl_engine *e, struct skl_container *c, struct skl_ports **ret,
                    struct skl_error *err)
 {
@@ -213,6 +230,7 @@ int skl_ports_open(struct skl_engine *e, struct skl_container *c, struct skl_por
     rc = publish_all(p, err);
     cJSON_Delete(p->shown);
     p->shown = NULL;
+    announce(p);
     if (rc < 0 || skl_list_empty(&p->published))
         skl_ports_close(p);
     else

@@ -44,6 +44,7 @@ static void workload_free(struct skl_workload *w)
     skl_buf_fini(&w->stdin_waiting);
     free(w->room_subs);
     free(w->instance);
+    free(w->ports);
     w->c->workload = NULL;
     free(w);
 }
@@ -173,6 +174,13 @@ void skl_workload_dial(struct skl_workload *w, const char *address, int64_t dead
     skl_agents_dial(w->rt->agents, w->c->id, address, deadline_ms);
 }
 
+void skl_workload_set_ports(struct skl_workload *w, const uint16_t *ports, size_t n)
+{
+    free(w->ports);
+    w->ports = n > 0 ? skl_memdup(ports, n * sizeof(*ports)) : NULL;
+    w->n_ports = n;
+}
+
 bool skl_workload_is_warm(const struct skl_workload *w)
 {
     return w->session && skl_session_is_up(w->session) &&
@@ -197,6 +205,8 @@ void skl_workload_process_spec(const struct skl_workload *w, struct skl_process_
         .group_add = spec->group_add,
         .ulimits = spec->ulimits,
         .warm_seconds = spec->auto_remove ? 0 : w->rt->config.warm_seconds,
+        .ports = w->ports,
+        .n_ports = w->n_ports,
     };
 }
 

@@ -62,6 +62,8 @@ void skl_workload_resume(struct skl_workload *w);
 void skl_workload_dial(struct skl_workload *w, const char *address, int64_t deadline_ms);
 /* A session is up and its command is not running: a start takes milliseconds. */
 bool skl_workload_is_warm(const struct skl_workload *w);
+/* The TCP ports that the next run publishes; the agent carries connections to no others. */
+void skl_workload_set_ports(struct skl_workload *w, const uint16_t *ports, size_t n);
 /* Container is STARTING. As soon as a session is up: staged archives, then START; the callback runs when
  * the command runs (transition `started` is made) or could not (code 126, 127, 125: transition is the
  * caller's). Exactly once; skl_workload_cancel_begin() prevents it. */

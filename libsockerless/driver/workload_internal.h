@@ -38,6 +38,9 @@ struct skl_workload {
     void *begin_arg;
     struct skl_delivery *delivery; /* staged archives on their way */
 
+    uint16_t *ports; /* published by the run that begins, or goes on */
+    size_t n_ports;
+
     struct skl_buf stdin_waiting; /* sent before the command ran, or beyond the agent's credit */
     bool stdin_ended;
     struct skl_room_sub *room_subs;

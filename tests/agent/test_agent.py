@@ -196,6 +196,22 @@ class Agent(unittest.TestCase):
         self.assertIn("44 111\r\n", text)
         self.assertIn("/dev/", text)
 
+    def test_tunnels_lead_to_published_ports_alone(self):
+        self.run_agent()
+        c, _ = self.backend.greet()
+        with socket.create_server(("127.0.0.1", 0)) as published, socket.create_server(("127.0.0.1", 0)) as private:
+            port = published.getsockname()[1]
+            c.send("START", 1, start(["sleep", "100"], 1) + records(("PORT", 9), ("PORT", port)))
+            c.until("STARTED")
+            c.send("TUNNEL_OPEN", 2, records(("PORT", private.getsockname()[1])))
+            self.assertEqual(parse(c.until("RESULT", "ERROR")[-1][2])["CODE"], 403)
+            c.send("TUNNEL_OPEN", 3, records(("PORT", port)))
+            self.assertEqual(c.until("RESULT", "ERROR")[-1][0], "RESULT")
+            published.accept()[0].close()
+            private.settimeout(0)
+            with self.assertRaises(BlockingIOError):
+                private.accept()
+
     def test_output_goes_on_where_a_lost_connection_left_it(self):
         self.run_agent()
         c, _ = self.backend.greet()
