@@ -83,11 +83,14 @@ const char *skl_rest_response_header(const struct skl_rest_response *r, const ch
 }
 
 /* What the answer says about when to come back; -1: nothing. */
-static int64_t said_delay(const struct skl_rest_response *r)
+static int64_t said_delay(const struct skl_rest_request *req, const struct skl_rest_response *r)
 {
     static const char *const in_ms[] = {"retry-after-ms", "x-ms-retry-after-ms"};
+    int64_t in_body = req->said_delay ? req->said_delay(r) : -1;
     const char *v;
 
+    if (in_body >= 0)
+        return in_body;
     for (size_t i = 0; i < SKL_ARRAY_LEN(in_ms); i++) {
         uint64_t ms;
 
@@ -99,9 +102,9 @@ static int64_t said_delay(const struct skl_rest_response *r)
     return v ? skl_retry_after_parse(skl_str(v), skl_wall_ns()) : -1;
 }
 
-static bool status_retryable(int status, bool idempotent)
+static bool status_retryable(const struct skl_rest_request *req, int status, bool idempotent)
 {
-    if (status == 429 || status == 503)
+    if (status == 429 || (status == 503 && !req->creates))
         return true;
     return idempotent && (status == 408 || status == 500 || status == 502 || status == 504);
 }
@@ -176,8 +179,8 @@ static int attempt_all(struct skl_rest *r, const struct skl_rest_request *req, i
         clear_answer(ret);
         end = skl_transfer_run(r->pool, req, idempotent, connect_ms, deadline_ms, ret, err);
         if (end == SKL_TRANSFER_ANSWER) {
-            ret->retry_after_ms = said_delay(ret);
-            again = status_retryable(ret->status, idempotent);
+            ret->retry_after_ms = said_delay(req, ret);
+            again = status_retryable(req, ret->status, idempotent);
         } else {
             skl_buf_reset(&ret->body);
             again = (end == SKL_TRANSFER_UNSENT && !req->no_connect_retry) ||

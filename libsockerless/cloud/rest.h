@@ -41,6 +41,10 @@ struct skl_rest_header {
     const char *name, *value;
 };
 
+struct skl_rest_response;
+/* What an answer's body says about when to come back, in ms; -1: nothing. */
+typedef int64_t skl_rest_delay_cb(const struct skl_rest_response *answer);
+
 struct skl_rest_request {
     const char *operation; /* names the call in metrics and logs ("jobs.start"); NULL: the method */
     const char *method;    /* "GET", "PUT"... */
@@ -51,15 +55,17 @@ struct skl_rest_request {
     const char *content_type; /* NULL with a body: application/json */
     const char *bearer;       /* token without "Bearer "; NULL: none */
     int64_t deadline_ms;
-    int64_t attempt_timeout_ms; /* of one attempt; 0: 100 s */
-    int64_t connect_timeout_ms; /* 0: the client's */
-    size_t max_body;            /* of the answer; 0: SKL_MAX_CLOUD_BODY */
-    bool idempotent;            /* GET, HEAD, PUT, DELETE are anyway */
-    bool no_retry;              /* one attempt */
-    bool no_connect_retry;      /* no connection: say so at once */
-    bool no_proxy;              /* managed identity: never through a proxy */
-    bool insecure_tls;          /* registries the operator named only */
-    const atomic_bool *cancel;  /* may be NULL; true ends waits and transfers within 100 ms */
+    int64_t attempt_timeout_ms;    /* of one attempt; 0: 100 s */
+    int64_t connect_timeout_ms;    /* 0: the client's */
+    size_t max_body;               /* of the answer; 0: SKL_MAX_CLOUD_BODY */
+    bool idempotent;               /* GET, HEAD, PUT, DELETE are anyway */
+    bool creates;                  /* a 503 may have been acted on: it is not repeated */
+    bool no_retry;                 /* one attempt */
+    bool no_connect_retry;         /* no connection: say so at once */
+    bool no_proxy;                 /* managed identity: never through a proxy */
+    bool insecure_tls;             /* registries the operator named only */
+    skl_rest_delay_cb *said_delay; /* may be NULL; asked before the headers */
+    const atomic_bool *cancel;     /* may be NULL; true ends waits and transfers within 100 ms */
 };
 
 struct skl_rest_response {
@@ -74,7 +80,7 @@ struct skl_rest_response {
 
 struct skl_rest;
 struct skl_rest *skl_rest_new(const struct skl_rest_settings *s); /* NULL: all defaults */
-void skl_rest_free(struct skl_rest *r); /* no call may be running */
+void skl_rest_free(struct skl_rest *r);                           /* no call may be running */
 SKL_DEFINE_AUTO(rest);
 
 /* `ret` is overwritten, also on failure (then without a body); end it with skl_rest_response_fini(). */

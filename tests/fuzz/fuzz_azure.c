@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/json_read.h"
 #include "cloud/azure/arm.h"
-#include "cloud/azure/source.h"
+#include "cloud/oauth.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
 
@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
         abort();
     check_line(err.msg);
     check_line(code);
-    if (skl_token_refused("fuzz", 401, body, &err) != -SKL_E_UNAUTHORIZED)
+    if (skl_oauth_refused("fuzz", 401, body, &err) != -SKL_E_UNAUTHORIZED)
         abort();
     check_line(err.msg);
     if (skl_json_parse(body, &json, NULL) == 0 &&

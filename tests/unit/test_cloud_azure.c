@@ -133,9 +133,9 @@ START_TEST(only_the_token_that_failed_is_dropped)
     give_tokens();
     open_azure();
     expect_token("tok-1");
-    skl_azure_credential_invalidate(azure->credential, SKL_AZURE_ARM, "another");
+    skl_azure_credential_invalidate(azure->credential, "another");
     expect_token("tok-1");
-    skl_azure_credential_invalidate(azure->credential, SKL_AZURE_ARM, "tok-1");
+    skl_azure_credential_invalidate(azure->credential, "tok-1");
     expect_token("tok-2");
 }
 END_TEST
@@ -172,7 +172,7 @@ START_TEST(a_refused_secret_is_final_and_told_in_one_line_without_it)
               "secret provided.\\r\\nTrace ID: 123\",\"correlation_id\":\"x\"}");
     open_azure();
     ck_assert_int_eq(token(SKL_AZURE_ARM, &t), -SKL_E_UNAUTHORIZED);
-    ck_assert_ptr_nonnull(strstr(err.msg, "AADSTS7000215: Invalid client secret provided."));
+    ck_assert_ptr_nonnull(strstr(err.msg, "AADSTS7000215: Invalid client secret provided"));
     ck_assert_ptr_nonnull(strstr(err.msg, "AZURE_CLIENT_SECRET"));
     ck_assert_ptr_null(strstr(err.msg, "Trace"));
     ck_assert_ptr_null(strstr(err.msg, "s3cr"));
@@ -375,7 +375,7 @@ START_TEST(a_federated_token_is_read_anew_each_time)
     open_azure();
     expect_token("tok-1");
     write_file("jwt.two", 0600);
-    skl_azure_credential_invalidate(azure->credential, SKL_AZURE_ARM, "tok-1");
+    skl_azure_credential_invalidate(azure->credential, "tok-1");
     expect_token("tok-2");
     ck_assert_ptr_nonnull(
         strstr(stub_request(server, "POST", TOKEN_PATH, 0), "client_assertion=jwt.one"));

@@ -122,7 +122,7 @@ int skl_arm_exchange(struct skl_arm *a, const struct skl_arm_call *call, const c
             return skl_wrap(err, rc, "%s", what);
         if (answer->status != 401 || attempt > 0)
             break;
-        skl_azure_credential_invalidate(a->credential, SKL_AZURE_ARM, token);
+        skl_azure_credential_invalidate(a->credential, token);
     }
     if (answer->status < 200 || answer->status >= 300)
         return skl_azure_fail(err, answer->status, skl_buf_str(&answer->body), what, ret->code);

@@ -5,6 +5,7 @@
 
 #include "base/json_read.h"
 #include "cloud/azure/arm.h"
+#include "cloud/error_text.h"
 
 #define MAX_DEPTH   16
 #define MAX_MESSAGE 400
@@ -51,33 +52,6 @@ static void deepest(const cJSON *node, int depth, int *best, const char **messag
     deepest(skl_json_get(node, "innererror"), depth + 1, best, message);
 }
 
-/* Printable, one line, cut; no full stop at the end. */
-static void add_text(struct skl_buf *b, struct skl_str s, size_t max)
-{
-    bool space = false;
-
-    s = skl_str_trim(s);
-    if (s.n > max) {
-        s.n = max;
-        while (s.n > 0 && ((unsigned char)s.p[s.n] & 0xc0) == 0x80)
-            s.n--; /* not in the middle of a character */
-    }
-    while (s.n > 0 && s.p[s.n - 1] == '.')
-        s.n--;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-
-        if (c <= ' ' || c == 0x7f) {
-            space = true;
-            continue;
-        }
-        if (space)
-            skl_buf_addc(b, ' ');
-        space = false;
-        skl_buf_addc(b, (char)c);
-    }
-}
-
 int skl_azure_fail(struct skl_error *err, int status, struct skl_str body, const char *what,
                    char code[96])
 {
@@ -100,7 +74,7 @@ int skl_azure_fail(struct skl_error *err, int status, struct skl_str body, const
         }
     }
     if (name && *name) {
-        add_text(&text, skl_str(name), 80);
+        skl_error_text_add(&text, skl_str(name), 80);
         if (code)
             (void)snprintf(code, 96, "%.95s", text.p);
     } else if (status) {
@@ -110,7 +84,7 @@ int skl_azure_fail(struct skl_error *err, int status, struct skl_str body, const
     }
     if (message || (!name && body.n > 0)) {
         skl_buf_adds(&text, ": ");
-        add_text(&text, message ? skl_str(message) : body, message ? MAX_MESSAGE : 200);
+        skl_error_text_add(&text, message ? skl_str(message) : body, message ? MAX_MESSAGE : 200);
     }
     return skl_fail(err, kind_of(status), "%s: %s", what, text.p);
 }

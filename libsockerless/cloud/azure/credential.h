@@ -3,12 +3,11 @@
  * Shape   the first source that is configured is used: environment (secret, then certificate),
  *         workload identity file, managed identity, the `az` command line. A source that is configured
  *         but refused ends the search with its error; one that is not configured is skipped
- * Cache   refreshed when less than max(5 min, 10 %) is left, by one caller, while the others get the
- *         old token; a failed early refresh serves the old token and is tried again after 30 s
+ * Cache   as in token_cache.h, refreshed when less than max(5 min, 10 %) is left
  * Errors  UNAUTHORIZED with the AADSTS code and the first line of its description; UNAVAILABLE when
  *         the authority cannot be reached. Secrets are never in a message
  * Owns    copies all settings; secrets are wiped by free
- * Thread  any; one mutex for the cache (never held during a request)
+ * Thread  any
  */
 #ifndef SKL_CLOUD_AZURE_CREDENTIAL_H
 #define SKL_CLOUD_AZURE_CREDENTIAL_H
@@ -50,9 +49,8 @@ SKL_DEFINE_AUTO(azure_credential);
 int skl_azure_credential_token(struct skl_azure_credential *c, enum skl_azure_audience audience,
                                int64_t deadline_ms, const atomic_bool *cancel, char **ret,
                                struct skl_error *err);
-/* Drops that token, if it is still the cached one: the cloud answered 401 to it. */
-void skl_azure_credential_invalidate(struct skl_azure_credential *c,
-                                     enum skl_azure_audience audience, const char *token);
+/* Drops that token, if it is still a cached one: the cloud answered 401 to it. */
+void skl_azure_credential_invalidate(struct skl_azure_credential *c, const char *token);
 /* "environment (client secret)", "managed identity"...; "none yet" before the first token. */
 const char *skl_azure_credential_source(struct skl_azure_credential *c);
 

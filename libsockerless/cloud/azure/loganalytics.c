@@ -167,7 +167,7 @@ static int query(struct skl_logs *l, const char *url, struct skl_str body, int64
             return skl_wrap(err, rc, WHAT);
         if (answer.status != 401 || attempt > 0)
             break;
-        skl_azure_credential_invalidate(l->credential, SKL_AZURE_LOGS, token);
+        skl_azure_credential_invalidate(l->credential, token);
     }
     if (answer.status < 200 || answer.status >= 300)
         return skl_azure_fail(err, answer.status, skl_buf_str(&answer.body), WHAT, NULL);

@@ -7,9 +7,8 @@
 #ifndef SKL_CLOUD_AZURE_SOURCE_H
 #define SKL_CLOUD_AZURE_SOURCE_H
 
-#include <cjson/cJSON.h>
-
 #include "cloud/azure/credential.h"
+#include "cloud/oauth.h"
 
 #define SKL_SOURCE_ABSENT 1
 
@@ -27,18 +26,12 @@ struct skl_azure_auth {
     struct skl_rest *rest;
 };
 
-struct skl_token {
-    char *text;          /* owned, secret */
-    int64_t lifetime_ms; /* from now */
-};
-
 struct skl_token_request {
     const struct skl_azure_auth *auth;
     const char *scope;    /* of the v2 token endpoint */
     const char *resource; /* of everything else */
     bool known_good;      /* this source has given a token before */
-    int64_t deadline_ms;
-    const atomic_bool *cancel;
+    struct skl_token_limits limits;
 };
 
 /* 0, SKL_SOURCE_ABSENT, or an error that ends the search. */
@@ -47,20 +40,10 @@ typedef int skl_token_source_cb(const struct skl_token_request *q, struct skl_to
 skl_token_source_cb skl_token_from_secret, skl_token_from_certificate, skl_token_from_federation,
     skl_token_from_identity_endpoint, skl_token_from_imds, skl_token_from_cli;
 
-/* A token answer in any of the dialects: expires_in or expires_on, number or string. */
-int skl_token_read(const cJSON *json, const char *token_key, struct skl_token *ret,
-                   struct skl_error *err);
-/* UNAUTHORIZED (UNAVAILABLE for 429 and 5xx) from an OAuth error body: AADSTS code and first line. */
-int skl_token_refused(const char *source, int status, struct skl_str body, struct skl_error *err);
-
 /* The signed JWT that proves possession of a certificate's key (PS256, x5t#S256); owned, secret. */
 int skl_assertion_make(const char *pem_path, const char *password, const char *client_id,
                        const char *audience, char **ret, struct skl_error *err);
 /* Only that the file holds a certificate and its key. */
 int skl_assertion_check(const char *pem_path, const char *password, struct skl_error *err);
-
-/* A small file, NUL-terminated; owned, secret. */
-int skl_secret_file_read(const char *path, size_t max, char **ret, size_t *ret_n,
-                         struct skl_error *err);
 
 #endif

@@ -168,7 +168,7 @@ static int failed(const struct child *c, struct skl_error *err)
 static int run(struct child *c, const struct skl_token_request *q, int64_t deadline_ms,
                struct skl_token *ret, struct skl_error *err)
 {
-    int rc = read_both(c, deadline_ms, q->cancel, err);
+    int rc = read_both(c, deadline_ms, q->limits.cancel, err);
     int status = reap(c->pid, rc < 0, rc < 0 ? 0 : deadline_ms);
 
     if (rc < 0)
@@ -203,8 +203,8 @@ int skl_token_from_cli(const struct skl_token_request *q, struct skl_token *ret,
         c.err_fd = error[0];
         skl_buf_init(&c.out, SKL_MIB);
         skl_buf_init(&c.err, 64 * SKL_KIB);
-        if (q->deadline_ms && q->deadline_ms < deadline_ms)
-            deadline_ms = q->deadline_ms;
+        if (q->limits.deadline_ms && q->limits.deadline_ms < deadline_ms)
+            deadline_ms = q->limits.deadline_ms;
         rc = run(&c, q, deadline_ms, ret, err);
         explicit_bzero(c.out.p, c.out.n);
         skl_buf_fini(&c.out);

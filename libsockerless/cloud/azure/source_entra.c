@@ -1,6 +1,5 @@
 /* Tokens from Microsoft Entra's v2 token endpoint: client secret, certificate, federated token. */
 #include "base/alloc.h"
-#include "base/encode.h"
 #include "base/json_read.h"
 #include "base/limits.h"
 #include "cloud/azure/source.h"
@@ -8,27 +7,19 @@
 #define MAX_FORM      (64 * SKL_KIB)
 #define MAX_ASSERTION (32 * SKL_KIB) /* a projected service account token is about 1 KiB */
 
-static void form_add(struct skl_buf *b, const char *key, const char *value)
-{
-    if (b->n > 0)
-        skl_buf_addc(b, '&');
-    skl_buf_adds(b, key);
-    skl_buf_addc(b, '=');
-    skl_url_encode(b, skl_str(value));
-}
-
 static void form_begin(struct skl_buf *b, const struct skl_token_request *q)
 {
     skl_buf_init(b, MAX_FORM);
-    form_add(b, "grant_type", "client_credentials");
-    form_add(b, "client_id", q->auth->client_id);
-    form_add(b, "scope", q->scope);
+    skl_form_add(b, "grant_type", "client_credentials");
+    skl_form_add(b, "client_id", q->auth->client_id);
+    skl_form_add(b, "scope", q->scope);
 }
 
 static void add_assertion(struct skl_buf *b, const char *jwt)
 {
-    form_add(b, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
-    form_add(b, "client_assertion", jwt);
+    skl_form_add(b, "client_assertion_type",
+                 "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    skl_form_add(b, "client_assertion", jwt);
 }
 
 static char *token_url(const struct skl_azure_auth *a)
@@ -44,51 +35,26 @@ static int post_form(const struct skl_token_request *q, const char *source, stru
                      struct skl_token *ret, struct skl_error *err)
 {
     char *url SKL_AUTO_STR = token_url(q->auth);
-    SKL_AUTO_RESPONSE struct skl_rest_response answer = {0};
     SKL_AUTO_JSON cJSON *json = NULL;
-    struct skl_rest_request req = {.operation = "token",
-                                   .method = "POST",
-                                   .url = url,
-                                   .body = skl_buf_str(form),
-                                   .content_type = "application/x-www-form-urlencoded",
-                                   .max_body = SKL_MIB,
-                                   .idempotent = true,
-                                   .deadline_ms = q->deadline_ms,
-                                   .cancel = q->cancel};
-    int rc;
+    int rc = skl_oauth_post(q->auth->rest, source, url, form, NULL, &q->limits, &json, err);
 
-    if (form->failed)
-        return skl_fail(err, SKL_E_TOOBIG, "%s: the token request is too large", source);
-    rc = skl_rest_call(q->auth->rest, &req, &answer, err);
+    skl_form_end(form);
     if (rc < 0)
-        return skl_wrap(err, rc, "%s", source);
-    if (answer.status != 200)
-        return skl_token_refused(source, answer.status, skl_buf_str(&answer.body), err);
-    rc = skl_json_parse(skl_buf_str(&answer.body), &json, err);
-    if (rc == 0)
-        rc = skl_token_read(json, "access_token", ret, err);
+        return rc;
+    rc = skl_token_read(json, "access_token", ret, err);
     return rc < 0 ? skl_wrap(err, rc, "%s", source) : 0;
-}
-
-static void form_end(struct skl_buf *b)
-{
-    explicit_bzero(b->p, b->n);
-    skl_buf_fini(b);
 }
 
 int skl_token_from_secret(const struct skl_token_request *q, struct skl_token *ret,
                           struct skl_error *err)
 {
     struct skl_buf form;
-    int rc;
 
     if (!q->auth->client_secret)
         return SKL_SOURCE_ABSENT;
     form_begin(&form, q);
-    form_add(&form, "client_secret", q->auth->client_secret);
-    rc = post_form(q, "client secret (AZURE_CLIENT_SECRET)", &form, ret, err);
-    form_end(&form);
-    return rc;
+    skl_form_add(&form, "client_secret", q->auth->client_secret);
+    return post_form(q, "client secret (AZURE_CLIENT_SECRET)", &form, ret, err);
 }
 
 int skl_token_from_certificate(const struct skl_token_request *q, struct skl_token *ret,
@@ -108,9 +74,7 @@ int skl_token_from_certificate(const struct skl_token_request *q, struct skl_tok
         return skl_wrap(err, rc, "AZURE_CLIENT_CERTIFICATE_PATH");
     form_begin(&form, q);
     add_assertion(&form, jwt);
-    rc = post_form(q, "client certificate (AZURE_CLIENT_CERTIFICATE_PATH)", &form, ret, err);
-    form_end(&form);
-    return rc;
+    return post_form(q, "client certificate (AZURE_CLIENT_CERTIFICATE_PATH)", &form, ret, err);
 }
 
 int skl_token_from_federation(const struct skl_token_request *q, struct skl_token *ret,
@@ -134,7 +98,5 @@ int skl_token_from_federation(const struct skl_token_request *q, struct skl_toke
     jwt[trimmed.n] = '\0';
     form_begin(&form, q);
     add_assertion(&form, jwt);
-    rc = post_form(q, "workload identity (AZURE_FEDERATED_TOKEN_FILE)", &form, ret, err);
-    form_end(&form);
-    return rc;
+    return post_form(q, "workload identity (AZURE_FEDERATED_TOKEN_FILE)", &form, ret, err);
 }

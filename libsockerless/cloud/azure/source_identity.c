@@ -34,7 +34,7 @@ static int read_answer(const char *source, const struct skl_rest_response *answe
     int rc;
 
     if (answer->status != 200)
-        return skl_token_refused(source, answer->status, skl_buf_str(&answer->body), err);
+        return skl_oauth_refused(source, answer->status, skl_buf_str(&answer->body), err);
     rc = skl_json_parse(skl_buf_str(&answer->body), &json, err);
     if (rc == 0)
         rc = skl_token_read(json, "access_token", ret, err);
@@ -53,8 +53,8 @@ int skl_token_from_identity_endpoint(const struct skl_token_request *q, struct s
                                    .n_headers = 1,
                                    .max_body = SKL_MIB,
                                    .no_proxy = true,
-                                   .deadline_ms = q->deadline_ms,
-                                   .cancel = q->cancel};
+                                   .deadline_ms = q->limits.deadline_ms,
+                                   .cancel = q->limits.cancel};
     int rc;
 
     if (!q->auth->identity_endpoint || !q->auth->identity_header)
@@ -109,8 +109,8 @@ int skl_token_from_imds(const struct skl_token_request *q, struct skl_token *ret
                                        .no_retry = true,
                                        .connect_timeout_ms = sure ? 0 : PROBE_MS,
                                        .attempt_timeout_ms = 10000,
-                                       .deadline_ms = q->deadline_ms,
-                                       .cancel = q->cancel};
+                                       .deadline_ms = q->limits.deadline_ms,
+                                       .cancel = q->limits.cancel};
 
         rc = skl_rest_call(q->auth->rest, &req, &answer, err);
         if (rc == -SKL_E_CANCELED)
@@ -125,7 +125,7 @@ int skl_token_from_imds(const struct skl_token_request *q, struct skl_token *ret
         }
         /* 2, 4, 8, 16 s: an identity that is being assigned is there within 70 s. */
         rc = skl_cloud_sleep(skl_rest_scale_ms(q->auth->rest, INT64_C(2000) << attempt),
-                             q->deadline_ms, q->cancel, err);
+                             q->limits.deadline_ms, q->limits.cancel, err);
         if (rc < 0)
             return skl_wrap(err, rc, IMDS_NAME);
     }
