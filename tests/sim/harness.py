@@ -186,6 +186,10 @@ class Stack:
 
     def arm(self, method, path, body=None, query="", api="2023-12-01"):
         """The simulated Azure, asked beside the backend: (status, JSON or None)."""
+        status, text = self.arm_bytes(method, path, body, query, api)
+        return status, json.loads(text) if text else None
+
+    def arm_bytes(self, method, path, body=None, query="", api="2023-12-01"):
         if not hasattr(self, "arm_token"):
             form = "grant_type=client_credentials&client_id=c&client_secret=s&scope=https%3A%2F%2Fmanagement.azure.com%2F.default"
             with urllib.request.urlopen(f"{self.sim}/t/oauth2/v2.0/token", form.encode(), timeout=10) as answer:
@@ -195,11 +199,9 @@ class Stack:
                                          headers={"Authorization": "Bearer " + self.arm_token, "Content-Type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
-                text = answer.read()
-                return answer.status, json.loads(text) if text else None
+                return answer.status, answer.read()
         except urllib.error.HTTPError as e:
-            text = e.read()
-            return e.code, json.loads(text) if text else None
+            return e.code, e.read()
 
     def env(self):
         return {"PATH": os.environ["PATH"], "HOME": self.dir, "DOCKER_HOST": f"unix://{self.socket}"}

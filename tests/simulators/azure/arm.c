@@ -12,10 +12,12 @@
 
 static const char *const app_versions[] = {"2022-11-01-preview", "2023-05-01", "2023-11-02-preview",
                                            "2024-02-02-preview", "2024-03-01", "2024-10-02-preview",
-                                           "2025-01-01",         "2025-07-01", NULL};
+                                           "2025-01-01",         "2025-07-01", "2026-01-01",
+                                           "2026-07-01",         NULL};
 
-static const char *const web_versions[] = {"2022-03-01", "2022-09-01", "2023-01-01", "2023-12-01",
-                                           "2024-04-01", "2024-11-01", "2025-03-01", NULL};
+static const char *const web_versions[] = {"2022-03-01", "2022-09-01", "2023-01-01",
+                                           "2023-12-01", "2024-04-01", "2024-11-01",
+                                           "2025-03-01", "2025-05-01", NULL};
 
 void sim_arm_error(struct sim_answer *a, int status, const char *code, const char *fmt, ...)
 {
@@ -78,6 +80,24 @@ static void show_operation(struct sim *s, const struct sim_request *r, const cha
     sim_text(a, 200, ready ? "{\"status\":\"Succeeded\"}" : "{\"status\":\"InProgress\"}");
 }
 
+/* -- lists */
+
+bool sim_in_scope(const char *key, const char *scope)
+{
+    size_t n = strlen(scope);
+
+    return strncmp(key, scope, n) == 0 && key[n] == '/';
+}
+
+void sim_answer_list(struct sim_answer *a, cJSON *own_value)
+{
+    SKL_AUTO_JSON cJSON *answer = cJSON_CreateObject();
+
+    cJSON_AddItemToObject(answer, "value", own_value);
+    cJSON_AddNullToObject(answer, "nextLink");
+    sim_json(a, 200, answer);
+}
+
 /* -- groups, environments, workspaces */
 
 static void lower(char *text)
@@ -123,10 +143,11 @@ static void plain_resource(struct skl_map *map, const struct sim_request *r, con
     }
 }
 
-/* versions: NULL: any that looks like one */
-static bool check_version(const struct sim_request *r, const char *const *versions,
-                          struct sim_answer *a)
+static bool check_version(const struct sim_request *r, const char *provider, struct sim_answer *a)
 {
+    const char *const *versions = strcasecmp(provider, "Microsoft.App") == 0   ? app_versions
+                                  : strcasecmp(provider, "Microsoft.Web") == 0 ? web_versions
+                                                                               : NULL;
     char *version SKL_AUTO_STR = sim_query(r, "api-version");
 
     if (skl_str_empty(version)) {
@@ -138,11 +159,59 @@ static bool check_version(const struct sim_request *r, const char *const *versio
     for (const char *const *v = versions; v && *v; v++)
         if (strcmp(*v, version) == 0)
             return true;
-    if (!versions && strlen(version) >= 10)
+    if (!versions && strlen(version) >= 10) /* of a provider whose versions are not listed here */
         return true;
     sim_arm_error(a, 400, "InvalidApiVersionParameter", "The api-version '%s' is invalid.",
                   version);
     return false;
+}
+
+static void list_environments(struct sim *s, struct sim_answer *a)
+{
+    cJSON *value = cJSON_CreateArray(), *item;
+    size_t i = 0;
+
+    while ((item = skl_map_next(&s->environments, &i, NULL)))
+        cJSON_AddItemToArray(value, cJSON_Duplicate(item, 1));
+    sim_answer_list(a, value);
+}
+
+static void show_workspace(const struct sim_request *r, const char *name, struct sim_answer *a)
+{
+    SKL_AUTO_JSON cJSON *json = cJSON_CreateObject();
+    cJSON *properties = cJSON_AddObjectToObject(json, "properties");
+
+    cJSON_AddStringToObject(json, "id", r->path);
+    cJSON_AddStringToObject(json, "name", name);
+    cJSON_AddStringToObject(json, "location", "eastus");
+    cJSON_AddStringToObject(json, "type", "Microsoft.OperationalInsights/workspaces");
+    cJSON_AddStringToObject(properties, "customerId", SIM_WORKSPACE);
+    cJSON_AddStringToObject(properties, "provisioningState", "Succeeded");
+    sim_json(a, 200, json);
+}
+
+/* parts: "subscriptions", S, "providers", P, type: everything of a type, whatever its group */
+static void route_subscription(struct sim *s, const struct sim_request *r, char **p,
+                               struct sim_answer *a)
+{
+    char *none[1] = {NULL};
+
+    if (!check_version(r, p[3], a))
+        return;
+    lower(p[1]);
+    if (!skl_streq(r->method, "GET"))
+        sim_arm_error(a, 405, "MethodNotAllowed", "%s is not allowed here.", r->method);
+    else if (strcasecmp(p[3], "Microsoft.App") == 0 && strcasecmp(p[4], "jobs") == 0)
+        sim_jobs(s, r, p[1], none, a);
+    else if (strcasecmp(p[3], "Microsoft.App") == 0 && strcasecmp(p[4], "managedEnvironments") == 0)
+        list_environments(s, a);
+    else if (strcasecmp(p[3], "Microsoft.Web") == 0 && strcasecmp(p[4], "sites") == 0)
+        sim_sites(s, r, p[1], none, a);
+    else if (strcasecmp(p[3], "Microsoft.Web") == 0 && strcasecmp(p[4], "serverfarms") == 0)
+        sim_plans(s, r, p[1], none, a);
+    else
+        sim_arm_error(a, 404, "InvalidResourceType", "The resource type of '%s' is not known here.",
+                      r->path);
 }
 
 /* parts: "subscriptions", S, "resourceGroups", G, "providers", P, type, name, ... */
@@ -153,7 +222,7 @@ static void route(struct sim *s, const struct sim_request *r, char **p, size_t n
     bool is_app = n > 5 && strcasecmp(p[5], "Microsoft.App") == 0;
     bool is_web = n > 5 && strcasecmp(p[5], "Microsoft.Web") == 0;
 
-    if (!check_version(r, is_app ? app_versions : is_web ? web_versions : NULL, a))
+    if (!check_version(r, n > 5 ? p[5] : "", a))
         return;
     snprintf(group, sizeof(group), "%s/%s", p[1], n > 3 ? p[3] : "");
     lower(group);
@@ -168,6 +237,8 @@ static void route(struct sim *s, const struct sim_request *r, char **p, size_t n
     }
     if (is_app && n >= 7 && strcasecmp(p[6], "jobs") == 0) {
         sim_jobs(s, r, group, p + 7, a);
+    } else if (is_app && n == 7 && strcasecmp(p[6], "managedEnvironments") == 0) {
+        list_environments(s, a);
     } else if (is_app && n == 8 && strcasecmp(p[6], "managedEnvironments") == 0) {
         lower(p[7]);
         plain_resource(&s->environments, r, p[7], "ResourceNotFound", a);
@@ -178,9 +249,7 @@ static void route(struct sim *s, const struct sim_request *r, char **p, size_t n
     } else if (n >= 7 && strcasecmp(p[6], "storageAccounts") == 0) {
         sim_storage(s, r, p + 7, a);
     } else if (n == 8 && strcasecmp(p[6], "workspaces") == 0) {
-        sim_text(a, 200,
-                 "{\"properties\":{\"customerId\":\"" SIM_WORKSPACE
-                 "\",\"provisioningState\":\"Succeeded\"}}");
+        show_workspace(r, p[7], a);
     } else {
         sim_arm_error(a, 404, "InvalidResourceType", "The resource type of '%s' is not known here.",
                       r->path);
@@ -204,6 +273,8 @@ void sim_arm(struct sim *s, const struct sim_request *r, struct sim_answer *a)
     }
     if (n == 8 && strcasecmp(parts[2], "providers") == 0)
         show_operation(s, r, parts[7], strstr(parts[6], "Results") != NULL, a);
+    else if (n == 5 && strcasecmp(parts[2], "providers") == 0)
+        route_subscription(s, r, parts, a);
     else if (n >= 4 && strcasecmp(parts[2], "resourceGroups") == 0)
         route(s, r, parts, n, a);
     else

@@ -117,12 +117,32 @@ static void managed_identity(struct sim *s, const struct sim_request *r, struct 
     sim_text(a, 200, b.p);
 }
 
+/* Where MSAL finds the endpoint that it asks for tokens. */
+static void discovery(const struct sim_request *r, struct sim_answer *a)
+{
+    struct skl_str tenant = skl_str_cut(skl_str(r->path + 1), '/', &(struct skl_str){0});
+    SKL_AUTO_BUF struct skl_buf b = {0};
+
+    skl_buf_init(&b, 4 * SKL_KIB);
+    skl_buf_addf(&b,
+                 "{\"issuer\":\"%s/" SKL_STR_FMT "/v2.0\",\"token_endpoint\":\"%s/" SKL_STR_FMT
+                 "/oauth2/v2.0/token\",\"authorization_endpoint\":\"%s/" SKL_STR_FMT
+                 "/oauth2/v2.0/authorize\",\"jwks_uri\":\"%s/common/discovery/v2.0/keys\"}",
+                 r->base, SKL_STR_ARG(tenant), r->base, SKL_STR_ARG(tenant), r->base,
+                 SKL_STR_ARG(tenant), r->base);
+    sim_text(a, 200, b.p);
+}
+
 bool sim_auth_route(struct sim *s, const struct sim_request *r, struct sim_answer *a)
 {
     struct skl_str path = skl_str(r->path);
 
     if (skl_str_ends(path, "/oauth2/v2.0/token") && skl_streq(r->method, "POST")) {
         client_credentials(s, r, a);
+        return true;
+    }
+    if (skl_str_ends(path, "/v2.0/.well-known/openid-configuration")) {
+        discovery(r, a);
         return true;
     }
     if (skl_str_eqz(path, "/metadata/identity/oauth2/token") || skl_str_ends(path, "/msi/token")) {

@@ -127,18 +127,16 @@ static void delete_job(struct sim *s, const struct sim_request *r, struct job *j
     (void)try_forget(s, j);
 }
 
-static void list_jobs(struct sim *s, const char *group, struct sim_answer *a)
+static void list_jobs(struct sim *s, const char *scope, struct sim_answer *a)
 {
-    cJSON *answer = cJSON_CreateObject();
-    cJSON *value = cJSON_AddArrayToObject(answer, "value");
+    cJSON *value = cJSON_CreateArray();
     struct job *j;
     size_t i = 0;
 
     while ((j = skl_map_next(&s->jobs, &i, NULL)))
-        if (strncmp(j->key, group, strlen(group)) == 0 && !j->deleting)
+        if (sim_in_scope(j->key, scope) && !j->deleting)
             cJSON_AddItemToArray(value, job_json(j));
-    sim_json(a, 200, answer);
-    cJSON_Delete(answer);
+    sim_answer_list(a, value);
 }
 
 static void list_secrets(const struct job *j, struct sim_answer *a)

@@ -350,8 +350,7 @@ static void seed(struct sim *s)
     sim_plan_add(s, GROUP "/sockerless", RESOURCES "/serverfarms/sockerless", "sockerless",
                  resource(plan));
     skl_map_set(&s->accounts, SKL_STR("sockerless"), resource(group));
-    skl_map_set(&s->groups, SKL_STR(GROUP),
-                resource(group));
+    skl_map_set(&s->groups, SKL_STR(GROUP), resource(group));
 }
 
 static void stop_all(struct sim *s)

@@ -157,18 +157,28 @@ static void put_plan(struct sim *s, const struct sim_request *r, const char *key
     answer_plan(s, a, sim_now_ms() >= p->ready_ms ? 200 : 202, p);
 }
 
-static void list_plans(struct sim *s, const char *group, struct sim_answer *a)
+static void list_plans(struct sim *s, const char *scope, struct sim_answer *a)
 {
-    cJSON *answer = cJSON_CreateObject();
-    cJSON *value = cJSON_AddArrayToObject(answer, "value");
+    cJSON *value = cJSON_CreateArray();
     struct plan *p;
     size_t i = 0;
 
     while ((p = skl_map_next(&s->plans, &i, NULL)))
-        if (strncmp(p->key, group, strlen(group)) == 0)
+        if (sim_in_scope(p->key, scope))
             cJSON_AddItemToArray(value, plan_json(s, p));
-    sim_json(a, 200, answer);
-    cJSON_Delete(answer);
+    sim_answer_list(a, value);
+}
+
+static void list_plan_sites(struct sim *s, const struct plan *p, struct sim_answer *a)
+{
+    cJSON *value = cJSON_CreateArray();
+    struct site *x;
+    size_t i = 0;
+
+    while ((x = skl_map_next(&s->sites, &i, NULL)))
+        if (sim_site_plan(s, x->body) == p)
+            cJSON_AddItemToArray(value, sim_site_json(x));
+    sim_answer_list(a, value);
 }
 
 void sim_plans(struct sim *s, const struct sim_request *r, const char *group, char **parts,
@@ -187,7 +197,9 @@ void sim_plans(struct sim *s, const struct sim_request *r, const char *group, ch
     for (char *c = key; *c; c++)
         *c = (char)tolower((unsigned char)*c);
     p = skl_map_getz(&s->plans, key);
-    if (skl_streq(r->method, "PUT")) {
+    if (parts[1] && (!skl_streq(parts[1], "sites") || !skl_streq(r->method, "GET"))) {
+        sim_arm_error(a, 404, "NotFound", "'%s' is not known here.", r->path);
+    } else if (skl_streq(r->method, "PUT")) {
         if (!sim_planned(s, "plans.put", a))
             put_plan(s, r, key, parts[0], p, a);
     } else if (skl_streq(r->method, "DELETE")) {
@@ -206,6 +218,8 @@ void sim_plans(struct sim *s, const struct sim_request *r, const char *group, ch
     } else if (!p) {
         sim_arm_error(a, 404, "ResourceNotFound",
                       "The Resource 'Microsoft.Web/serverfarms/%s' was not found.", parts[0]);
+    } else if (parts[1]) {
+        list_plan_sites(s, p, a);
     } else {
         answer_plan(s, a, 200, p);
     }

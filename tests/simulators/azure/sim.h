@@ -104,6 +104,9 @@ bool sim_auth_check(struct sim *s, const struct sim_request *r, const char *audi
 void sim_arm(struct sim *s, const struct sim_request *r, struct sim_answer *a);
 void sim_arm_error(struct sim_answer *a, int status, const char *code, const char *fmt, ...)
     SKL_PRINTF(4, 5);
+/* Keys and scopes are lower case: "subscription/group/name" is in "subscription" and in "subscription/group". */
+bool sim_in_scope(const char *key, const char *scope);
+void sim_answer_list(struct sim_answer *a, cJSON *own_value);
 /* Begins a long-running operation; header is Azure-AsyncOperation or Location. */
 void sim_operation_begin(struct sim *s, const struct sim_request *r, struct sim_answer *a,
                          const char *header);

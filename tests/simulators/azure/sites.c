@@ -29,7 +29,7 @@ const char *sim_site_setting(const struct site *x, const char *name)
 }
 
 /* Settings and keys are not echoed. */
-static cJSON *site_json(const struct site *x)
+cJSON *sim_site_json(const struct site *x)
 {
     cJSON *copy = cJSON_Duplicate(x->body, 1);
     cJSON *properties = skl_json_get(copy, "properties");
@@ -53,7 +53,7 @@ static cJSON *site_json(const struct site *x)
 
 static void answer_site(struct sim_answer *a, int status, const struct site *x)
 {
-    cJSON *json = site_json(x);
+    cJSON *json = sim_site_json(x);
 
     sim_json(a, status, json);
     cJSON_Delete(json);
@@ -98,6 +98,19 @@ static struct site *site_new(struct sim *s, const struct sim_request *r, const c
     return x;
 }
 
+/* Of an operation that goes on: where it can be asked for. */
+static void answer_progress(const struct sim_request *r, const char *path, const struct site *x,
+                            struct sim_answer *a)
+{
+    bool ready = sim_now_ms() >= x->ready_ms;
+
+    if (!ready)
+        skl_buf_addf(&a->headers,
+                     "Location: %s%s/operationresults/%u?api-version=" SIM_WEB_VERSION "\r\n",
+                     r->base, path, x->generation);
+    answer_site(a, ready ? 200 : 202, x);
+}
+
 static void put_site(struct sim *s, const struct sim_request *r, const char *key, const char *name,
                      struct site *x, struct sim_answer *a)
 {
@@ -129,7 +142,7 @@ static void put_site(struct sim *s, const struct sim_request *r, const char *key
     } else {
         sim_site_wake(x);
     }
-    answer_site(a, sim_now_ms() >= x->ready_ms ? 200 : 202, x);
+    answer_progress(r, r->path, x, a);
 }
 
 static void delete_site(struct sim *s, const struct sim_request *r, struct site *x,
@@ -170,6 +183,8 @@ static void site_action(struct sim *s, const struct sim_request *r, struct site 
         switch_site(x, false, false, a);
     } else if (is_post && skl_streq(parts[1], "restart")) {
         switch_site(x, true, true, a);
+    } else if (skl_streq(parts[1], "operationresults")) {
+        answer_progress(r, x->id, x, a);
     } else if (is_post && skl_streq(parts[1], "containerlogs")) {
         a->status = x->output.n ? 200 : 204;
         a->type = "application/octet-stream";
@@ -182,19 +197,16 @@ static void site_action(struct sim *s, const struct sim_request *r, struct site 
     }
 }
 
-static void list_sites(struct sim *s, const char *group, struct sim_answer *a)
+static void list_sites(struct sim *s, const char *scope, struct sim_answer *a)
 {
-    cJSON *answer = cJSON_CreateObject();
-    cJSON *value = cJSON_AddArrayToObject(answer, "value");
+    cJSON *value = cJSON_CreateArray();
     struct site *x;
     size_t i = 0;
 
     while ((x = skl_map_next(&s->sites, &i, NULL)))
-        if (strncmp(x->key, group, strlen(group)) == 0)
-            cJSON_AddItemToArray(value, site_json(x));
-    cJSON_AddNullToObject(answer, "nextLink");
-    sim_json(a, 200, answer);
-    cJSON_Delete(answer);
+        if (sim_in_scope(x->key, scope))
+            cJSON_AddItemToArray(value, sim_site_json(x));
+    sim_answer_list(a, value);
 }
 
 void sim_sites(struct sim *s, const struct sim_request *r, const char *group, char **parts,

@@ -124,6 +124,7 @@ static int handle(struct mg_connection *conn, void *arg)
     const struct mg_request_info *info = mg_get_request_info(conn);
     struct sim_server *s = arg;
     const char *host = mg_get_header(conn, "Host");
+    const char *scheme = mg_get_header(conn, "X-Forwarded-Proto"); /* of a TLS front */
     SKL_AUTO_BUF struct skl_buf body = {0}, path = {0};
     struct sim_answer a = {.status = 500};
     struct sim_request r = {
@@ -139,7 +140,8 @@ static int handle(struct mg_connection *conn, void *arg)
     skl_buf_init(&body, MAX_BODY);
     skl_buf_init(&a.headers, 64 * SKL_KIB);
     skl_buf_init(&a.body, SKL_MAX_CLOUD_BODY);
-    snprintf(r.base, sizeof(r.base), "http://%.200s", host ? host : "localhost");
+    snprintf(r.base, sizeof(r.base), "%s://%.200s", skl_streq(scheme, "https") ? "https" : "http",
+             host ? host : "localhost");
     if (read_body(conn, &body)) {
         r.body = skl_buf_str(&body);
         s->cb(s->arg, &r, &a);
