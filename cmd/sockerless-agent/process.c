@@ -265,24 +265,32 @@ static void process_exited(struct agent_process *p, int status)
     process_check_end(p);
 }
 
+static struct agent_process *find_running(pid_t pid)
+{
+    struct skl_list *it;
+
+    skl_list_foreach (it, &all) {
+        struct agent_process *p = SKL_LIST_ENTRY(it, struct agent_process, in_all);
+
+        if (p->pid == pid && !p->exited)
+            return p;
+    }
+    return NULL;
+}
+
 void agent_reap(void)
 {
     pid_t pid;
     int status;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        struct skl_list *it;
+        struct agent_process *p = find_running(pid);
 
-        skl_list_foreach (it, &all) {
-            struct agent_process *p = SKL_LIST_ENTRY(it, struct agent_process, in_all);
-
-            if (p->pid == pid && !p->exited) {
-                process_exited(p, status);
-                break; /* the list may have changed */
-            }
-        }
+        if (p)
+            process_exited(p, status);
     }
 }
+
 /* -- beginning */
 
 static struct agent_process *process_new(uv_loop_t *loop, const struct agent_child *c, bool tty)

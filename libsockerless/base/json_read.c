@@ -77,7 +77,7 @@ int64_t skl_json_get_int(const cJSON *object, const char *name, int64_t dflt)
 {
     const cJSON *item = skl_json_get(object, name);
 
-    if (!cJSON_IsNumber(item) || !isfinite(item->valuedouble))
+    if (!item || !cJSON_IsNumber(item) || !isfinite(item->valuedouble))
         return dflt;
     if (item->valuedouble >= 9223372036854775807.0)
         return INT64_MAX;
@@ -99,7 +99,7 @@ char **skl_json_get_strv(const cJSON *object, const char *name)
     const cJSON *element;
     char **v;
 
-    if (cJSON_IsString(item)) {
+    if (item && cJSON_IsString(item)) {
         v = NULL;
         skl_strv_push(&v, item->valuestring);
         return v;

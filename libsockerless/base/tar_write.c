@@ -91,10 +91,8 @@ static void add_mtime_record(struct skl_buf *b, int64_t s, int32_t ns)
         s++;
         ns = 1000000000 - ns;
     }
-    snprintf(text, sizeof(text), "%s%llu.%09d", minus ? "-" : "",
+    snprintf(text, sizeof(text), ns == 0 ? "%s%llu" : "%s%llu.%09d", minus ? "-" : "",
              (unsigned long long)(minus ? -(uint64_t)s : (uint64_t)s), ns);
-    if (ns == 0)
-        *strchr(text, '.') = '\0';
     add_record(b, "mtime", "", skl_str(text));
 }
 

@@ -116,8 +116,9 @@ static int too_many(const cJSON *endpoints, struct skl_error *err)
 
     skl_buf_init(&list, 400);
     cJSON_ArrayForEach(item, endpoints) skl_strv_push(&names, item->string);
-    qsort(names, skl_strv_len(names), sizeof(*names), compare);
-    for (char **p = names; *p; p++)
+    if (names)
+        qsort(names, skl_strv_len(names), sizeof(*names), compare);
+    for (char **p = names; p && *p; p++)
         skl_buf_addf(&list, "%s%s", p == names ? "" : ", ", *p);
     skl_strv_free(names);
     return skl_fail(err, SKL_E_INVALID,

@@ -28,7 +28,7 @@ bool skl_route_read_size(struct skl_request *r, unsigned *rows, unsigned *cols)
 void skl_route_container_resize(struct skl_request *r)
 {
     struct skl_container *c = skl_request_container(r);
-    unsigned rows, cols;
+    unsigned rows = 0, cols = 0;
     struct skl_error err;
     char height[12], width[12];
     char *extra[] = {(char[]){"height"}, height, (char[]){"width"}, width, NULL};

@@ -8,7 +8,7 @@ static void mounts_copy(struct skl_container_spec *to, const struct skl_containe
 {
     to->mounts = from->n_mounts ? skl_new0_n(struct skl_mount, from->n_mounts) : NULL;
     to->n_mounts = from->n_mounts;
-    for (size_t i = 0; i < from->n_mounts; i++) {
+    for (size_t i = 0; to->mounts && i < from->n_mounts; i++) {
         const struct skl_mount *m = &from->mounts[i];
 
         to->mounts[i] = (struct skl_mount){

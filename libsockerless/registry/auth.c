@@ -150,15 +150,16 @@ static char *cache_find(struct skl_registry *reg, const char *key)
 static void cache_add(struct skl_registry *reg, const char *key, const char *value,
                       int64_t lifetime_s)
 {
-    struct token *t = skl_new0(struct token);
+    struct token *t = skl_new0(struct token), *oldest;
 
     t->key = skl_strdup(key);
     t->value = skl_strdup(value);
     /* Used for at most 90 %: the other end's clock, and the time of the call itself. */
     t->expires_ms = skl_mono_ms() + lifetime_s * 900;
     (void)pthread_mutex_lock(&reg->token_lock);
-    if (reg->n_tokens >= MAX_TOKENS) {
-        token_free(SKL_LIST_FIRST(&reg->tokens, struct token, node));
+    oldest = SKL_LIST_FIRST(&reg->tokens, struct token, node);
+    if (oldest && reg->n_tokens >= MAX_TOKENS) {
+        token_free(oldest);
         reg->n_tokens--;
     }
     skl_list_push(&reg->tokens, &t->node);

@@ -55,8 +55,8 @@ void skl_container_event(struct skl_store *s, const struct skl_container *c, con
     all[n++] = c->spec.image ? c->spec.image : (char[]){""};
     all[n++] = (char[]){"name"};
     all[n++] = c->name;
-    for (size_t i = 0; i < n_extra; i++)
-        all[n++] = extra[i];
+    for (char *const *p = extra; p && *p; p++)
+        all[n++] = *p;
     skl_journal_emit(s->journal, "container", action, c->id, c->spec.image ? c->spec.image : "",
                      all);
     free(all);

@@ -378,7 +378,7 @@ int skl_network_disconnect(struct skl_store *s, struct skl_network *n, struct sk
                         has_endpoints_up(c) ? "" : "the ", n->name);
     if (c->n_endpoints > 1)
         rest = skl_new0_n(struct skl_endpoint, c->n_endpoints - 1);
-    for (size_t i = 0; i < c->n_endpoints; i++)
+    for (size_t i = 0; rest && i < c->n_endpoints; i++)
         if (&c->endpoints[i] != e)
             rest[k++] = c->endpoints[i];
     next.c.endpoints = rest;

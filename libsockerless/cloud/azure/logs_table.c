@@ -39,6 +39,8 @@ bool skl_logs_table_int(const struct skl_logs_table *t, size_t row, int column, 
 {
     const cJSON *c = cell(t, row, column);
 
+    if (!c)
+        return false;
     if (cJSON_IsNumber(c) && c->valuedouble > -9e15 && c->valuedouble < 9e15) {
         *ret = (int64_t)c->valuedouble;
         return true;
