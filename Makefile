@@ -4,7 +4,7 @@ BUILD_SAN := build-san
 # Whose backend `demo` and `run` show: aca or azf.
 BACKEND   := aca
 
-.PHONY: all deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients bench fuzz fmt tidy clean
+.PHONY: all deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients bench fuzz fmt analyze clean
 
 all: build
 
@@ -29,5 +29,6 @@ bench: build ; @tools/bench.sh $(BUILD)
 fuzz: deps ; @tools/fuzz.sh build-fuzz
 
 fmt: ; clang-format -i $$(git ls-files '*.c' '*.h' | grep -v -e settings.c -e /config.c)
-tidy: build ; clang-tidy -p $(BUILD) $$(git ls-files 'libsockerless/*.c' 'backends/*.c' 'cmd/*.c')
-clean: ; rm -rf $(BUILD) $(BUILD_SAN) build-fuzz
+# gcc -fanalyzer, clang-tidy and shellcheck; fails on any finding.
+analyze: deps ; @tools/analyze.sh
+clean: ; rm -rf $(BUILD) $(BUILD_SAN) build-fuzz build-analyze

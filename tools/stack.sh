@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # stack - a registry, the simulator and the backend on free loopback ports; sourced by demo.sh and run.sh.
 #
 #   stack_up BUILD_DIR [forward|reverse] [aca|azf]   sets DOCKER_HOST, STACK_DIR, STACK_REGISTRY, STACK_SIM

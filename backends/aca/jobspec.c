@@ -296,7 +296,7 @@ int skl_aca_job_spec(const struct skl_aca *aca, const struct skl_container_snaps
 {
     struct skl_json j;
     struct skl_buf b;
-    unsigned quarters;
+    unsigned quarters = 0;
     int rc;
 
     rc = skl_aca_size(aca->config, c->spec.nano_cpus, c->spec.memory_bytes, &quarters, err);

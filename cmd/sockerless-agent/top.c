@@ -245,7 +245,7 @@ void agent_top(struct agent *a, const struct skl_frame *f)
 {
     char *ps_args SKL_AUTO_STR = skl_tlv_find_dup(f->payload, SKL_TAG_PS_ARGS);
     SKL_AUTO_BUF struct skl_buf out = {0};
-    struct skl_error err;
+    struct skl_error err = {0};
     bool own_titles;
     char **options = wanted(ps_args ? ps_args : "-ef", &own_titles, &err);
 

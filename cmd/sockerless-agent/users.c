@@ -147,7 +147,7 @@ int agent_user_find(const char *user, char *const *group_add, struct agent_user 
         rc = find_group(skl_buf_str(&group_text), group, &ret->gid, err);
     (void)add_group(ret, ret->gid);
     for (; rc == 0 && group_add && *group_add; group_add++) {
-        gid_t extra;
+        gid_t extra = 0;
 
         rc = find_group(skl_buf_str(&group_text), skl_str(*group_add), &extra, err);
         if (rc == 0)

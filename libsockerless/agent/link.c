@@ -436,15 +436,20 @@ static void on_message(void *arg, const uint8_t *p, size_t n)
         link_down(l, &err, 1002);
         return;
     }
-    if (f.type == SKL_FRAME_CREDIT)
+    switch (f.type) {
+    case SKL_FRAME_PONG: /* it came: that is all it says */
+        return;
+    case SKL_FRAME_PING:
+        if (!skl_ws_congested(l->ws)) /* else what it has not read yet says enough */
+            transmit(l, SKL_FRAME_PONG, 0, skl_str_n("", 0), skl_str_n("", 0));
+        return;
+    case SKL_FRAME_CREDIT:
         take_credit(l, &f);
-    else if (f.type == SKL_FRAME_PING && skl_ws_congested(l->ws))
-        ; /* what it has not read yet says enough */
-    else if (f.type == SKL_FRAME_PING)
-        transmit(l, SKL_FRAME_PONG, 0, skl_str_n("", 0), skl_str_n("", 0));
-    else if (f.type == SKL_FRAME_PONG)
-        ; /* it came: that is all it says */
-    else if (is_unnumbered(&f))
+        return;
+    default:
+        break;
+    }
+    if (is_unnumbered(&f))
         l->events->on_frame(l->arg, &f);
     else
         take_numbered(l, &f);

@@ -142,7 +142,7 @@ bool skl_tlv_is_valid(struct skl_str payload)
 
 bool skl_tlv_find(struct skl_str payload, enum skl_tag tag, struct skl_str *ret)
 {
-    struct skl_tlv r;
+    struct skl_tlv r = {0};
 
     while (skl_tlv_next(&payload, &r, NULL) > 0)
         if (r.tag == tag) {
@@ -169,7 +169,7 @@ char *skl_tlv_find_dup(struct skl_str payload, enum skl_tag tag)
 char **skl_tlv_find_strv(struct skl_str payload, enum skl_tag tag)
 {
     struct skl_str rest = payload;
-    struct skl_tlv r;
+    struct skl_tlv r = {0};
     char **v = NULL;
     size_t n = 0;
 
