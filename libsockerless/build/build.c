@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/map.h"
@@ -60,7 +61,11 @@ void skl_build_free(struct skl_build *b)
         close(b->fds[i]);
     free(b->fds);
     skl_tree_free(b->context);
-    skl_tree_free(b->given_tree);
+    for (size_t i = 0; i < b->n_sources; i++) {
+        free(b->sources[i].name);
+        skl_tree_free(b->sources[i].tree);
+    }
+    free(b->sources);
     skl_dockerfile_free(b->file);
     skl_strv_free(b->meta_args);
     skl_strv_free(b->used_args);
@@ -386,16 +391,45 @@ const char *skl_build_wanted(const struct skl_build *b, const char **platform, b
     return b->wanted;
 }
 
+static int add_fetched(struct skl_build *b, const char *path, struct skl_tree *to,
+                       struct skl_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
+    struct stat st;
+
+    if (fd < 0)
+        return skl_fail_errno(err, errno, "opening a layer of an image");
+    skl_build_keep_fd(b, fd);
+    if (fstat(fd, &st) == 0)
+        b->room -= st.st_size;
+    if (b->room < 0)
+        return skl_fail(err, SKL_E_TOOBIG, "the build needs more than %d GiB on disk",
+                        (int)(SKL_BUILD_MAX_WRITTEN >> 30));
+    rc = skl_tree_add_image_layer(to, fd, b->scratch_fd, SKL_BUILD_MAX_WRITTEN, err);
+    return rc < 0 ? skl_wrap(err, rc, "reading a layer of %.100s", b->wanted) : 0;
+}
+
+static int take_source(struct skl_build *b, const struct skl_build_image *image,
+                       struct skl_error *err)
+{
+    struct source *s;
+    int rc = 0;
+
+    b->sources = skl_realloc(b->sources, b->n_sources + 1, sizeof(*b->sources));
+    s = &b->sources[b->n_sources++];
+    *s = (struct source){skl_strdup(b->wanted), skl_tree_new()};
+    for (char *const *p = image->fetched; rc == 0 && p && *p; p++)
+        rc = add_fetched(b, *p, s->tree, err);
+    return rc < 0 ? rc : skl_build_open_layers(b, image->layers, s->tree, err);
+}
+
 int skl_build_give(struct skl_build *b, const struct skl_build_image *image, struct skl_error *err)
 {
     int rc;
 
     if (b->wanted_to_copy) {
         b->given = true;
-        b->given_none = !image;
-        skl_tree_free(b->given_tree);
-        b->given_tree = skl_tree_new();
-        return image ? skl_build_open_layers(b, image->layers, b->given_tree, err) : 0;
+        return take_source(b, image, err);
     }
     rc = skl_build_begin_stage(b, &b->file->list[b->at], image, err);
     if (rc < 0)

@@ -38,6 +38,9 @@ struct skl_build_ops {
     int (*unpack)(void *arg, int from_fd, int64_t offset, int64_t size, int to_fd, int64_t max,
                   bool *ret_packed, struct skl_error *err);
     bool (*signal_ok)(const char *name);
+    /* GET of a URL into a file; *ret_mtime_s: Last-Modified, 0 if it was not said. */
+    int (*download)(void *arg, const char *url, int to_fd, int64_t max, int64_t *ret_mtime_s,
+                    struct skl_error *err);
     void *arg;
 };
 
@@ -58,6 +61,8 @@ struct skl_build_image {
     const char *config_json; /* OCI image configuration */
     char *const
         *layers; /* digests (hex) of the layers that are here; the others are in a registry */
+    char *const
+        *fetched; /* to_copy: files with its layers of the registry, unpacked, oldest first */
     int64_t size;
 };
 
@@ -74,9 +79,9 @@ void skl_build_free(struct skl_build *b); /* NULL is fine */
 SKL_DEFINE_AUTO(build);
 
 int skl_build_step(struct skl_build *b, enum skl_build_need *need, struct skl_error *err);
-/* Reference as written, variables expanded; *platform may be NULL. to_copy: only its layers that are here count. */
+/* Reference as written, variables expanded, or an id; *platform may be NULL. to_copy: its files are wanted. */
 const char *skl_build_wanted(const struct skl_build *b, const char **platform, bool *to_copy);
-/* Answers SKL_BUILD_IMAGE; NULL with to_copy: there is no such image here. The next step goes on with it. */
+/* Answers SKL_BUILD_IMAGE. The next step goes on with it. */
 int skl_build_give(struct skl_build *b, const struct skl_build_image *image, struct skl_error *err);
 
 /* After SKL_BUILD_DONE; all of it lives as long as the build. */

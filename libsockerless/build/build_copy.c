@@ -15,18 +15,19 @@
 struct copying {
     struct skl_build *b;
     const struct skl_instruction *i;
-    const char *name; /* "COPY" */
-    struct skl_tree *from;
+    const char *name;      /* "COPY" */
+    struct skl_tree *from; /* its sources are in here */
     const char *from_name; /* NULL: the context */
-    unsigned from_runs;
-    char *dest;  /* clean, relative to the root */
-    bool to_dir; /* the destination ends with '/' */
+    struct stage *from_stage;
+    bool missing; /* it failed for want of the files of the stage's base image */
+    char *dest;   /* clean, relative to the root */
+    bool to_dir;  /* the destination ends with '/' */
     int64_t uid, gid;
     char *owner;
     bool has_chown, has_chmod;
     uint32_t mode;
     struct plan plan;
-    size_t n_sources, n_dirs;
+    size_t n_sources, n_dirs, n_urls;
 };
 
 static void copying_fini(struct copying *c)
@@ -283,12 +284,9 @@ static int not_found(const struct copying *c, const char *path, struct skl_error
                         "stat %.200s: file does not exist",
                         c->name, path);
     return skl_fail(
-        err, SKL_E_INVALID,
-        "%s failed: stat %.200s: file does not exist (known of \"%.100s\" are only files "
-        "that COPY and ADD put there%s; those of images in a registry cannot be read "
-        "here)",
-        c->name, path, c->from_name,
-        c->from_runs ? ", its RUN instructions were not executed" : "");
+        err, SKL_E_INVALID, "%s failed: stat %.200s: file does not exist%s", c->name, path,
+        c->from_stage && c->from_stage->runs ? " (RUN instructions of that stage were not executed)"
+                                             : "");
 }
 
 static int take_node(struct copying *c, const char *path, const char *real,
@@ -340,6 +338,48 @@ static bool is_url(const char *s)
            skl_str_starts(skl_str(s), "ssh://");
 }
 
+/* Name in the URL's path; empty for "http://host/". */
+static char *url_name(const char *url)
+{
+    const char *host = strstr(url, "://") + 3, *end = host + strcspn(host, "?#"), *s = end;
+
+    while (s > host && s[-1] != '/')
+        s--;
+    return s == host ? skl_strdup("") : skl_strndup(s, (size_t)(end - s));
+}
+
+static int take_url(struct copying *c, const char *url, struct skl_error *err)
+{
+    SKL_AUTO_STR char *name = NULL, *path = NULL;
+    struct skl_node node = {.type = SKL_NODE_FILE, .mode = 0600};
+    struct stat st;
+    int rc;
+
+    if (!skl_str_starts(skl_str(url), "http"))
+        return skl_fail(err, SKL_E_UNSUPPORTED, "ADD failed: %.200s: git sources need BuildKit",
+                        url);
+    name = url_name(url);
+    path = skl_build_scratch_name(c->b);
+    node.fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (node.fd < 0)
+        return skl_fail_errno(err, errno, "making a file of the build");
+    skl_build_keep_fd(c->b, node.fd);
+    rc = c->b->s.ops.download(c->b->s.ops.arg, url, node.fd, skl_build_room(c->b), &node.mtime_s,
+                              err);
+    if (rc < 0 || fstat(node.fd, &st) < 0)
+        return skl_wrap(err, rc < 0 ? rc : -SKL_E_INTERNAL, "ADD failed");
+    skl_build_say(c->b, "\n");
+    if (c->to_dir && !*name)
+        return skl_fail(err, SKL_E_INVALID,
+                        "ADD failed: cannot determine filename for source %.200s", url);
+    node.size = st.st_size;
+    c->b->room -= st.st_size;
+    c->n_sources++;
+    c->n_urls++;
+    plan_file(c, &node, *name ? name : base_name(c->dest));
+    return 0;
+}
+
 static int take_heredoc(struct copying *c, const struct skl_heredoc *h, struct skl_error *err)
 {
     SKL_AUTO_STR char *text = NULL;
@@ -374,6 +414,23 @@ static const struct skl_node *find_into(const struct skl_tree *t, const char *pa
     return n && n->type == SKL_NODE_FILE && skl_streq(n->into, slash + 1) ? n : NULL;
 }
 
+/* What is wanted of a stage may be its base image's. Those files are fetched only then: not for one that COPY or ADD
+ * put there. */
+static bool lacks_base(const struct copying *c, const char *path)
+{
+    const struct stage *s = c->from_stage;
+    SKL_AUTO_STR char *real = NULL;
+    const struct skl_node *node;
+
+    if (!s || !s->base_id || s->whole)
+        return false;
+    if (skl_pattern_has_wildcards(path))
+        return true;
+    if (!skl_tree_resolve(c->from, path, &real, &node))
+        return !find_into(c->from, path);
+    return !node || node->type == SKL_NODE_DIR || node->into; /* it may be in a directory there */
+}
+
 static int take_source(struct copying *c, const char *word, struct skl_error *err)
 {
     SKL_AUTO_STR char *text = NULL, *clean = NULL, *real = NULL;
@@ -390,17 +447,17 @@ static int take_source(struct copying *c, const char *word, struct skl_error *er
     if (is_url(text) && c->i->kind == SKL_I_COPY)
         return skl_fail(err, SKL_E_INVALID, "COPY failed: source can't be a URL for COPY");
     if (is_url(text))
-        return skl_fail(
-            err, SKL_E_UNSUPPORTED,
-            "ADD failed: %.200s: nothing is downloaded during a build here; put the file "
-            "into the build context",
-            text);
+        return take_url(c, text, err);
     clean = skl_pattern_clean(skl_str(text));
     path = *clean == '/' ? clean + 1 : strcmp(clean, ".") == 0 ? "" : clean;
     if (skl_streq(path, "..") || skl_str_starts(skl_str(path), "../"))
         return skl_fail(err, SKL_E_INVALID,
                         "%s failed: forbidden path outside the build context: %.200s ()", c->name,
                         text);
+    if (lacks_base(c, path)) {
+        c->missing = true;
+        return -SKL_E_NOTFOUND;
+    }
     if (skl_pattern_has_wildcards(path))
         return take_matches(c, path, err);
     if (!skl_tree_resolve(c->from, path, &real, &node)) {
@@ -412,67 +469,16 @@ static int take_source(struct copying *c, const char *word, struct skl_error *er
     return take_node(c, *path ? path : real, real, node, err);
 }
 
-/* -- --from */
-
-static int from_stage(struct copying *c, size_t n)
-{
-    const struct stage *s = &c->b->stages[n];
-
-    c->from = s->tree;
-    c->from_runs = s->runs;
-    return 0;
-}
-
-/* 1: an image is to be given first. */
-static int take_from(struct copying *c, struct skl_error *err)
-{
-    const char *flag = skl_instruction_flag(c->i, "from");
-    struct skl_build *b = c->b;
-    SKL_AUTO_STR char *name = NULL;
-    uint64_t number;
-    int rc;
-
-    c->from = b->context;
-    if (!flag)
-        return 0;
-    rc = skl_expand_word(&b->expand, flag, &name, err);
-    if (rc < 0)
-        return rc;
-    c->from_name = flag;
-    if (skl_str_u64(skl_str(name), &number)) {
-        if (number + 1 == b->n_stages)
-            return skl_fail(err, SKL_E_INVALID,
-                            "invalid from flag value %.100s: refers to current build stage", name);
-        if (number < b->n_stages)
-            return from_stage(c, (size_t)number);
-    }
-    for (size_t k = 0; k + 1 < b->n_stages; k++)
-        if (b->stages[k].name && skl_str_ieqz(skl_str(name), b->stages[k].name))
-            return from_stage(c, k);
-    if (!b->given) {
-        skl_strset(&b->wanted, name);
-        b->wanted_to_copy = true;
-        return 1;
-    }
-    if (b->given_none)
-        return skl_fail(err, SKL_E_UNSUPPORTED,
-                        "invalid from flag value %.100s: it is no stage of this build and no image "
-                        "that was built here; files of images in a registry cannot be read here",
-                        name);
-    c->from = b->given_tree;
-    return 0;
-}
-
 /* -- the instruction */
 
 /* "file:<digest> in /x " */
 static void comment(const struct copying *c, const char *content, struct skl_buf *to)
 {
-    const char *kind = c->n_sources > 1 ? "multi" : c->n_dirs ? "dir" : "file";
+    const char *kind = c->n_sources > 1 ? "multi:" : c->n_dirs ? "dir:" : c->n_urls ? "" : "file:";
 
     skl_buf_init(to, 1u << 20);
     skl_config_shell(stage_config(stage_now(c->b)), to);
-    skl_buf_addf(to, " #(nop) %s %s%s:%s in /%s%s ", c->name,
+    skl_buf_addf(to, " #(nop) %s %s%s%s in /%s%s ", c->name,
                  c->i->kind == SKL_I_COPY && c->has_chown ? "--chown " : "", kind, content, c->dest,
                  c->to_dir && *c->dest ? "/" : "");
 }
@@ -484,14 +490,13 @@ int skl_build_copy(struct skl_build *b, const struct skl_instruction *i, struct 
     SKL_AUTO_BUF struct skl_buf by = {0};
     struct skl_layer layer;
     size_t n = skl_strv_len(i->args);
-    int rc = take_from(&c, err);
+    int rc = skl_build_find_from(b, i, &c.from, &c.from_stage, err);
 
     if (rc != 0)
         return rc < 0 ? rc : 0;
+    c.from_name = skl_instruction_flag(i, "from");
     if (skl_instruction_flag(i, "checksum"))
-        return skl_fail(err, SKL_E_UNSUPPORTED,
-                        "ADD --checksum is for downloads, which are not made "
-                        "here");
+        return skl_fail(err, SKL_E_UNSUPPORTED, "ADD --checksum needs BuildKit");
     rc = take_chown(&c, err);
     if (rc == 0)
         rc = take_chmod(&c, err);
@@ -499,6 +504,10 @@ int skl_build_copy(struct skl_build *b, const struct skl_instruction *i, struct 
         rc = take_dest(&c, i->args[n - 1], err);
     for (size_t k = 0; rc == 0 && k + 1 < n; k++)
         rc = take_source(&c, i->args[k], err);
+    if (rc < 0 && c.missing) {
+        skl_build_want_files(b, c.from_stage->base_id);
+        return 0;
+    }
     if (rc < 0)
         return rc;
     if (c.n_sources == 0)

@@ -25,8 +25,15 @@ struct stage {
     char key[65]; /* of the newest step */
     int64_t size, created_ns;
     unsigned runs;
+    bool whole;        /* the tree has the base's files too */
     char **arg_values; /* of ARGs declared so far: name, value, ... */
     struct skl_config_edit edit;
+};
+
+/* An image's files: by the name that was wanted. */
+struct source {
+    char *name;
+    struct skl_tree *tree;
 };
 
 struct skl_build {
@@ -41,8 +48,9 @@ struct skl_build {
     char **used_args; /* build args that an ARG took */
     /* waiting for an image */
     char *wanted, *wanted_platform;
-    bool wanted_to_copy, given, given_none;
-    struct skl_tree *given_tree; /* of an image that files are copied from */
+    bool wanted_to_copy, given;
+    struct source *sources; /* images that files are copied from */
+    size_t n_sources;
     int context_fd, scratch_fd;
     int *fds; /* of layers and archives: open as long as nodes point into them */
     size_t n_fds;
@@ -89,6 +97,12 @@ static inline int64_t skl_build_room(const struct skl_build *b)
     return b->room < SKL_BUILD_MAX_LAYER ? b->room : SKL_BUILD_MAX_LAYER;
 }
 
+/* build_from.c: the files that --from names (*ret_stage set only for a stage), or the context's. 1: an image is to be given
+ * first. */
+int skl_build_find_from(struct skl_build *b, const struct skl_instruction *i, struct skl_tree **ret,
+                        struct stage **ret_stage, struct skl_error *err);
+/* The step begins once more when this image's files are there. */
+void skl_build_want_files(struct skl_build *b, const char *name);
 /* build_copy.c: COPY and ADD. */
 int skl_build_copy(struct skl_build *b, const struct skl_instruction *i, struct skl_error *err);
 /* A directory that is to be there: WORKDIR. */

@@ -161,6 +161,11 @@ static void drop_below(struct skl_tree *t, const char *path)
     free(nodes);
 }
 
+void skl_tree_remove_below(struct skl_tree *t, const char *path)
+{
+    drop_below(t, path);
+}
+
 void skl_tree_remove(struct skl_tree *t, const char *path)
 {
     SKL_AUTO_STR char *copy = skl_strdup(path); /* it may be the node's own */

@@ -49,7 +49,8 @@ SKL_DEFINE_AUTO(tree);
 
 /* Adds a copy; what stands at its path goes away, as does what was below it when it is no directory. */
 int skl_tree_put(struct skl_tree *t, const struct skl_node *node, struct skl_error *err);
-void skl_tree_remove(struct skl_tree *t, const char *path); /* not what is below it */
+void skl_tree_remove(struct skl_tree *t, const char *path);       /* not what is below it */
+void skl_tree_remove_below(struct skl_tree *t, const char *path); /* not itself; "": all */
 
 /* Exact path; links in it are not followed. NULL if there is none, also for implied directories. */
 const struct skl_node *skl_tree_find(const struct skl_tree *t, const char *path);
@@ -70,6 +71,9 @@ int skl_tree_add_tar(struct skl_tree *t, int fd, int scratch_fd, bool is_layer, 
 /* The same of a whole root file system: its devices and pipes are left out, a workload has its own. */
 int skl_tree_add_root(struct skl_tree *t, int fd, int scratch_fd, int64_t max_size,
                       struct skl_error *err);
+/* A layer of an image in a registry: as above, and what it says to be gone (".wh.") goes first. */
+int skl_tree_add_image_layer(struct skl_tree *t, int fd, int scratch_fd, int64_t max_size,
+                             struct skl_error *err);
 /* The first block is a tar header. */
 bool skl_tree_is_tar(int fd, int64_t offset, int64_t size);
 

@@ -9,7 +9,11 @@
 #include "build/layer.h"
 #include "build/tree.h"
 
-#define CHUNK 65536
+#define CHUNK    65536
+#define WHITEOUT ".wh."
+
+/* Layers of registries name what is gone. It is taken away first: it speaks of the layers below alone. */
+enum whiteouts { WHITEOUTS_NONE, WHITEOUTS_FOLLOWED, WHITEOUTS_PASSED };
 
 struct reading {
     struct skl_tree *t;
@@ -19,6 +23,7 @@ struct reading {
     int64_t left;         /* of max_size */
     struct skl_node node; /* of the current member; path NULL: dropped */
     bool is_layer, sparse, drops_devices;
+    enum whiteouts whiteouts;
 };
 
 static void node_fini(struct skl_node *n)
@@ -78,6 +83,25 @@ static int begin_sparse(struct reading *r, struct skl_error *err)
     return 0;
 }
 
+/* Takes away what the member says to be gone; true: that is all it says. */
+static bool follow_whiteout(struct reading *r)
+{
+    char *slash = strrchr(r->node.path, '/'), *name = slash ? slash + 1 : r->node.path;
+    bool is_whiteout = skl_str_starts(skl_str(name), WHITEOUT);
+
+    if (!is_whiteout || r->whiteouts != WHITEOUTS_FOLLOWED)
+        return is_whiteout;
+    if (skl_streq(name, WHITEOUT WHITEOUT ".opq")) {
+        *(slash ? slash : name) = '\0';
+        skl_tree_remove_below(r->t, r->node.path);
+    } else {
+        memmove(name, name + strlen(WHITEOUT), strlen(name) - strlen(WHITEOUT) + 1);
+        skl_tree_remove_below(r->t, r->node.path);
+        skl_tree_remove(r->t, r->node.path);
+    }
+    return true;
+}
+
 static int begin_member(struct reading *r, const struct skl_tar_entry *e, struct skl_error *err)
 {
     int rc;
@@ -87,6 +111,10 @@ static int begin_member(struct reading *r, const struct skl_tar_entry *e, struct
     if (rc < 0)
         return rc;
     if (!*r->node.path) { /* the root itself */
+        node_fini(&r->node);
+        return 0;
+    }
+    if (r->whiteouts && (follow_whiteout(r) || r->whiteouts == WHITEOUTS_FOLLOWED)) {
         node_fini(&r->node);
         return 0;
     }
@@ -212,6 +240,22 @@ int skl_tree_add_root(struct skl_tree *t, int fd, int scratch_fd, int64_t max_si
         .t = t, .fd = fd, .scratch_fd = scratch_fd, .drops_devices = true, .left = max_size};
 
     return read_all(&r, err);
+}
+
+int skl_tree_add_image_layer(struct skl_tree *t, int fd, int scratch_fd, int64_t max_size,
+                             struct skl_error *err)
+{
+    struct reading r = {.t = t,
+                        .fd = fd,
+                        .scratch_fd = scratch_fd,
+                        .drops_devices = true,
+                        .whiteouts = WHITEOUTS_FOLLOWED,
+                        .left = max_size};
+    int rc = read_all(&r, err);
+
+    r.whiteouts = WHITEOUTS_PASSED;
+    r.chunk_at = 0;
+    return rc < 0 ? rc : read_all(&r, err);
 }
 
 bool skl_tree_is_tar(int fd, int64_t offset, int64_t size)

@@ -26,6 +26,9 @@ void skl_build_job_free(struct skl_build_job *j)
     free((char *)(uintptr_t)j->given.config_json);
     skl_strv_free((char **)(uintptr_t)j->given.layers);
     skl_strv_free(j->bases);
+    skl_strv_free(j->fetched);
+    free(j->fetch_ref);
+    free(j->fetch_auth);
     skl_strv_free(j->tags);
     skl_strv_free(j->args);
     skl_strv_free(j->labels);

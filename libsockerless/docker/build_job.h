@@ -37,7 +37,12 @@ struct skl_build_job {
     struct skl_buf out; /* lines of the current step, written on the worker */
     bool begun;
     /* the image that the next step begins with */
-    bool giving;
+    bool giving, give_files;
+    char *fetch_ref,
+        *fetch_auth; /* give_files: where they are; NULL: nowhere but here. "": anonymous */
+    char **fetched;  /* files in dir, of the image that is given */
+    unsigned n_fetched;
+    int64_t fetched_bytes; /* of all of them */
     struct skl_build_image given;
     char **
         bases; /* image id, pull reference, registry_auth ("" none), ... of images that were given */
@@ -46,6 +51,8 @@ struct skl_build_job {
 void skl_build_job_free(struct skl_build_job *j);
 /* build_run.c: the body is complete. */
 void skl_build_job_run(struct skl_build_job *own_j);
+/* build_fetch.c; WORKER: fills in j->fetched. */
+int skl_build_job_fetch(struct skl_build_job *j, struct skl_error *err);
 /* build_record.c: the record and its tags; the last lines go to j->out. */
 int skl_build_job_record(struct skl_build_job *j, struct skl_error *err);
 void skl_build_job_line(struct skl_build_job *j, const char *text); /* {"stream": text} */

@@ -9,6 +9,7 @@
 #include "base/encode.h"
 #include "base/json_read.h"
 #include "base/limits.h"
+#include "cloud/download.h"
 #include "docker/build_job.h"
 #include "docker/image_resolve.h"
 #include "docker/layers.h"
@@ -119,6 +120,12 @@ static bool signal_ok(const char *name)
     return skl_signal_parse(name, &signo);
 }
 
+static int download(void *arg, const char *url, int to_fd, int64_t max, int64_t *ret_mtime_s,
+                    struct skl_error *err)
+{
+    return skl_download(url, to_fd, max, ret_mtime_s, err);
+}
+
 static int make_build(struct skl_build_job *j)
 {
     SKL_AUTO_BUF struct skl_buf layers = {0};
@@ -131,7 +138,7 @@ static int make_build(struct skl_build_job *j)
         .os = j->platform.os ? j->platform.os : "linux",
         .architecture = j->platform.architecture ? j->platform.architecture : skl_render_go_arch(),
         .variant = j->platform.variant,
-        .ops = {say, cached, unpack, signal_ok, j},
+        .ops = {say, cached, unpack, signal_ok, download, j},
     };
 
     skl_buf_init(&layers, 4096);
@@ -151,8 +158,12 @@ static void work(void *arg)
         return;
     }
     if (j->giving) {
-        j->rc = skl_build_give(j->build, j->given.id ? &j->given : NULL, &j->err);
         j->giving = false;
+        if (j->give_files && j->fetch_ref)
+            j->rc = skl_build_job_fetch(j, &j->err);
+        j->given.fetched = j->fetched;
+        if (j->rc == 0)
+            j->rc = skl_build_give(j->build, &j->given, &j->err);
         return;
     }
     j->rc = skl_build_step(j->build, &j->need, &j->err);
@@ -165,26 +176,39 @@ static void free_given(struct skl_build_job *j)
     free((char *)(uintptr_t)j->given.id);
     free((char *)(uintptr_t)j->given.config_json);
     skl_strv_free((char **)(uintptr_t)j->given.layers);
+    skl_strv_free(skl_take(&j->fetched));
     j->given = (struct skl_build_image){0};
 }
 
-/* Copies: the store may change while the worker reads. NULL: there is none. */
+/* Copies: the store may change while the worker reads. */
 static void give(struct skl_build_job *j, const struct skl_image *i)
 {
     free_given(j);
     j->giving = true;
-    if (i) {
-        j->given = (struct skl_build_image){
-            .id = skl_strdup(i->id),
-            .config_json = skl_strdup(i->config_json),
-            .layers = skl_strv_dup(i->layers),
-            .size = i->size,
-        };
-        skl_strv_push(&j->bases, i->id);
-        skl_strv_push(&j->bases, i->pull_ref ? i->pull_ref : "");
-        skl_strv_push(&j->bases, i->registry_auth ? i->registry_auth : "");
-    }
+    j->given = (struct skl_build_image){
+        .id = skl_strdup(i->id),
+        .config_json = skl_strdup(i->config_json),
+        .layers = skl_strv_dup(i->layers),
+        .size = i->size,
+    };
+    skl_strset(&j->fetch_ref, i->pull_ref);
+    skl_strset(&j->fetch_auth, i->registry_auth ? i->registry_auth : "");
+    skl_strv_push(&j->bases, i->id);
+    skl_strv_push(&j->bases, i->pull_ref ? i->pull_ref : "");
+    skl_strv_push(&j->bases, i->registry_auth ? i->registry_auth : "");
     submit(j);
+}
+
+static void fail_image(struct skl_build_job *j, const struct skl_error *err)
+{
+    struct skl_error told = *err;
+    const char *platform;
+    bool to_copy;
+    const char *name = skl_build_wanted(j->build, &platform, &to_copy);
+
+    if (to_copy)
+        (void)skl_wrap(&told, -(int)told.kind, "invalid from flag value %.100s", name);
+    fail_job(j, &told);
 }
 
 static void resolved(void *arg, const struct skl_resolved *found, const struct skl_error *err)
@@ -193,7 +217,7 @@ static void resolved(void *arg, const struct skl_resolved *found, const struct s
     struct skl_json json;
 
     if (err) {
-        fail_job(j, err);
+        fail_image(j, err);
         return;
     }
     begin_line(j, &json);
@@ -246,22 +270,17 @@ static int pull(struct skl_build_job *j, const char *name, const struct skl_plat
 static void find_image(struct skl_build_job *j)
 {
     const char *platform_text;
-    bool to_copy;
-    const char *name = skl_build_wanted(j->build, &platform_text, &to_copy);
+    const char *name = skl_build_wanted(j->build, &platform_text, &j->give_files);
     struct skl_platform platform = {0};
     struct skl_image *i = NULL;
     struct skl_error err;
     int rc;
 
     rc = skl_image_lookup(j->e->store, name, &i, &err);
-    if (to_copy) {
-        give(j, rc == 0 && i->build_keys ? i : NULL);
-        return;
-    }
     rc = skl_platform_parse(platform_text ? platform_text : j->platform_text, &platform, &err);
     /* What was built here is in no registry: nothing newer can be pulled. */
     if (rc == 0 && i && fits(i, &platform) && (!j->pull || i->build_keys)) {
-        if (i->synthetic)
+        if (i->synthetic && !j->give_files)
             skl_build_job_line(j,
                                "[Warning] what the base image's own command and environment are is "
                                "not known: its registry did not tell\n");
@@ -271,7 +290,7 @@ static void find_image(struct skl_build_job *j)
     }
     skl_platform_fini(&platform);
     if (rc < 0)
-        fail_job(j, &err);
+        fail_image(j, &err);
 }
 
 /* -- from step to step */

@@ -28,8 +28,8 @@ static int unexpected(const struct skl_registry_session *s, const char *what, in
 
 /* -- reading */
 
-static int read_piece(struct skl_registry_session *s, const char *digest, int64_t offset, size_t n,
-                      struct skl_buf *to, struct skl_error *err)
+int skl_registry_read_piece(struct skl_registry_session *s, const char *digest, int64_t offset,
+                            size_t n, struct skl_buf *to, struct skl_error *err)
 {
     SKL_AUTO_RESPONSE struct skl_rest_response answer = {0};
     SKL_AUTO_BUF struct skl_buf path = {0};
@@ -58,7 +58,7 @@ int skl_registry_read_blob(struct skl_registry *r, const struct skl_registry_que
     SKL_AUTO_SESSION struct skl_registry_session s = {0};
     int rc = skl_registry_session_init(&s, r, q, err);
 
-    return rc < 0 ? rc : read_piece(&s, digest, offset, n, to, err);
+    return rc < 0 ? rc : skl_registry_read_piece(&s, digest, offset, n, to, err);
 }
 
 /* -- writing */
@@ -133,7 +133,7 @@ static int upload_pieces(struct copy *c, const char *digest, int64_t size, char 
 
         skl_buf_fini(&piece);
         skl_buf_init(&piece, PIECE + 1);
-        rc = read_piece(&c->from, digest, at, PIECE, &piece, err);
+        rc = skl_registry_read_piece(&c->from, digest, at, PIECE, &piece, err);
         if (rc == 0 && (piece.n == 0 || at + (int64_t)piece.n > size))
             rc = skl_fail(err, SKL_E_INTERNAL, "layer %s has another size than its manifest says",
                           digest);

@@ -101,6 +101,9 @@ int skl_registry_get_manifest(struct skl_registry_session *s, const char *refere
 /* The manifest of the query's platform, of a list or alone. */
 int skl_registry_get_leaf(struct skl_registry_session *s, struct skl_manifest *ret,
                           struct skl_error *err);
+/* copy.c: GET of a range of a blob; appended. */
+int skl_registry_read_piece(struct skl_registry_session *s, const char *digest, int64_t offset,
+                            size_t n, struct skl_buf *to, struct skl_error *err);
 #define SKL_AUTO_MANIFEST __attribute__((cleanup(skl_manifest_fini)))
 int skl_manifest_parse(struct skl_str body, const char *content_type, const char *want_digest,
                        struct skl_manifest *ret, struct skl_error *err);

@@ -1,7 +1,8 @@
 /* registry - what an image is: its digest and config, asked from an OCI distribution registry.
  *
  * Shape   manifests (Docker v2, OCI), lists and indexes by platform; token and basic authentication;
- *         redirects without taking Authorization to another host; nothing of a layer is fetched
+ *         redirects without taking Authorization to another host; layers are fetched for those who ask for
+ *         their files, never for a pull
  * Errors  in the words of a Docker Engine, which clients match on:
  *         NOTFOUND  "pull access denied for x, repository does not exist or may require 'docker login': ..."
  *         NOTFOUND  "manifest for x:tag not found: manifest unknown: manifest unknown"
@@ -108,6 +109,10 @@ int skl_registry_copy(struct skl_registry *r, const struct skl_registry_query *f
 int skl_registry_read_blob(struct skl_registry *r, const struct skl_registry_query *q,
                            const char *digest, int64_t offset, size_t n, struct skl_buf *to,
                            struct skl_error *err);
+
+/* A whole layer, written to fd; INTERNAL when it is not what its digest says. */
+int skl_registry_fetch_blob(struct skl_registry *r, const struct skl_registry_query *q,
+                            const struct skl_registry_layer *layer, int fd, struct skl_error *err);
 
 /* GET /images/search: of docker.io by its search, of other registries by their catalog (where they have one). */
 struct skl_registry_hit {

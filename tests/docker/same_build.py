@@ -4,6 +4,7 @@ What may differ is in DIFFERS, with the reason. Ids and the lines about the Engi
 left out before comparing. RUN is not compared: it is not executed here.
 """
 import http.client
+import http.server
 import io
 import json
 import os
@@ -13,11 +14,23 @@ import socket
 import subprocess
 import sys
 import tarfile
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "sim"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import SKIP, Stack  # noqa: E402
 from same import Engine  # noqa: E402
+
+# What an ADD of a URL fetches: WEB is its address.
+class Web(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/file.txt" else 404)
+        self.end_headers()
+        self.wfile.write(b"of the web\n")
+
+    def log_message(self, *unused):
+        pass
+
 
 # Dockerfile, query
 BUILDS = [
@@ -55,6 +68,10 @@ BUILDS = [
     ("FROM busybox\nCOPY dir /x\nCOPY *.txt /y/\nCOPY a.txt b.txt /z/\nADD a.txt /q\n", ""), ("FROM busybox\nCOPY zz* /x/\n", ""),
     ("FROM busybox AS A\nFROM a\nENV PATH=/x:$PATH\nWORKDIR x\nWORKDIR y\nWORKDIR /z/$a\nUSER 1:2\n", ""),
     ("FROM busybox AS a\nFROM a AS a\n", ""), ("FROM busybox AS a\nCOPY dir /d\nFROM busybox\nCOPY --from=a /d/c.txt /\n", ""),
+    ("FROM busybox\nADD WEB/file.txt /w/\nADD WEB/file.txt /x\n", ""), ("FROM busybox\nADD WEB/nope /w/\n", ""),
+    ("FROM busybox\nADD WEB/ /w/\n", ""), ("FROM busybox\nADD WEB/file.txt a.txt /w\n", ""),
+    ("FROM busybox\nCOPY --from=busybox:latest /bin/sh /etc /x/\n", ""), ("FROM busybox\nCOPY --from=busybox /nope /x\n", ""),
+    ("FROM busybox\nCOPY --from=UPPER /nope /x\n", ""), ("FROM busybox AS s\nFROM scratch\nCOPY --from=s /etc/passwd /bin/busyb* /x/\n", ""),
 ]
 
 # Dockerfile -> why the answers are not compared.
@@ -69,6 +86,7 @@ DIFFERS = {
     "FROM busybox\nHEALTHCHECK --interval=5s --retries=2 CMD true\n": "history: the Engine prints a Go structure",
     "FROM busybox\nHEALTHCHECK CMD [\"a\", \"b\"]\n": "as above",
     "FROM busybox\nHEALTHCHECK NONE\n": "as above",
+    "FROM busybox\nCOPY --from=UPPER /nope /x\n": "names the repository since 24",
     "FROM busybox\nENV a='\n": "the quote's name differs between versions",
 }
 HISTORY_ONLY = {k for k, why in DIFFERS.items() if why.startswith("history") or why == "as above"}
@@ -110,13 +128,13 @@ def without_ids(text):
     return re.sub(r"\b[0-9a-f]{12}\b", "<short>", text)
 
 
-def play(path):
+def play(path, web):
     results = []
     for dockerfile, query in BUILDS:
-        status, text = call(path, "POST", "/build?nocache=1&" + query, context(dockerfile))
+        status, text = call(path, "POST", "/build?nocache=1&" + query, context(dockerfile.replace("WEB", web)))
         ids = re.findall(r"sha256:[0-9a-f]{64}", text)
         lines = [without_ids(line) for line in text.split("\r\n")
-                 if "Running in" not in line and "Removing intermediate" not in line]
+                 if line != "{}" and not re.search("Running in|Removing intermediate|Downloading", line)]
         config, history = None, None
         if status == 200 and ids and "errorDetail" not in text:
             image = json.loads(call(path, "GET", f"/images/{ids[-1]}/json")[1])
@@ -148,14 +166,18 @@ def main():
     if os.geteuid() != 0 or missing:
         print("skipped: needs root and", ", ".join(missing))
         sys.exit(SKIP)
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Web)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    at = f"http://127.0.0.1:{web.server_port}"
     with Stack() as s:
         with Engine() as e:
             name = f"{s.registry}/library/busybox:latest"
             subprocess.run(["docker", "pull", "-q", name], env=e.environ, check=True, capture_output=True)
             subprocess.run(["docker", "tag", name, "busybox:latest"], env=e.environ, check=True)
-            engine = play(e.socket)
+            engine = play(e.socket, at)
         s.docker("pull", "-q", "busybox", check=0)
-        ours = play(s.socket)
+        ours = play(s.socket, at)
+        web.shutdown()
         sys.exit(compare(ours, engine) > 0)
 
 

@@ -2,6 +2,7 @@
 """docker build with the classic builder, and what its images do in `docker run`."""
 import concurrent.futures
 import hashlib
+import http.server
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -213,14 +215,56 @@ CMD echo $SEEN
                 ("FROM busybox\nCOPY ../a /x\n", "COPY failed: forbidden path outside the build context: ../a ()"),
                 ("FROM busybox\nCOPY a.txt b.txt /x\n", "When using COPY with more than one source file, the destination must be a directory and end with a /"),
                 ("FROM busybox\nCOPY zz* /x/\n", "COPY failed: no source files were specified"),
-                ("FROM busybox\nCOPY --from=busybox /bin/sh /x\n", "invalid from flag value busybox: it is no stage"),
-                ("FROM busybox AS a\nRUN make\nFROM busybox\nCOPY --from=a /out /x\n", "its RUN instructions were not executed"),
-                ("FROM busybox\nADD http://127.0.0.1:1/x /x\n", "nothing is downloaded during a build"),
+                ("FROM busybox\nCOPY --from=busybox /bin/nope /x\n", "COPY failed: stat bin/nope: file does not exist"),
+                ("FROM busybox\nCOPY --from=no-such-image /x /x\n", "invalid from flag value no-such-image: "),
+                ("FROM busybox AS a\nRUN make\nFROM busybox\nCOPY --from=a /out /x\n", "RUN instructions of that stage were not executed"),
+                ("FROM busybox\nADD http://127.0.0.1:1/x /x\n", 'ADD failed: Get "http://127.0.0.1:1/x": '),
+                ("FROM busybox\nADD http://169.254.169.254/x /x\n", "a link-local address is not for builds"),
                 ("FROM busybox\nEXPOSE abc\n", "Invalid containerPort: abc"),
                 ("FROM busybox\nSTOPSIGNAL FOO\n", "Invalid signal: FOO"),
                 ("FROM scratch\n", "No image was generated. Is your Dockerfile empty?"),
                 ("FROM no-such-image-anywhere:1\n", "no-such-image-anywhere")):
             self.assertIn(want, self.build(text, ok=False))
+
+    def test_files_of_an_image_and_of_a_stages_base(self):
+        self.build("FROM busybox\nCOPY --from=busybox /bin/busybox /copied\nCMD cmp /copied /bin/busybox && echo equal\n", "-t", "from:1")
+        self.assertEqual(self.run_image("from:1"), "equal\n")
+        # Of a built image: what the registry has of it, and what was put on top here.
+        self.build("FROM from:1\nCOPY a.txt /etc/added\n", "-t", "from:2")
+        self.build("FROM from:2 AS s\nCOPY b.txt /etc/more\nFROM busybox\nCOPY --from=s /etc /e\nCOPY --from=from:2 /copied /c\n"
+                   "CMD cat /e/added /e/more && grep -c root /e/passwd && cmp /c /bin/busybox && echo equal\n", "-t", "from:3")
+        self.assertEqual(self.run_image("from:3"), "hello\nb\n1\nequal\n")
+
+    def test_a_file_of_the_web(self):
+        class Web(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                if self.path == "/moved":
+                    self.send_response(302)
+                    self.send_header("Location", "/data.tar?x=1")
+                    self.end_headers()
+                    return
+                found = self.path.startswith("/data.tar")
+                self.send_response(200 if found else 404)
+                self.send_header("Last-Modified", "Mon, 02 Jan 2006 15:04:05 GMT")
+                self.end_headers()
+                self.wfile.write(b"web\n" if found else b"not here\n")
+
+            def log_message(self, *unused):
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Web) as web:
+            thread = threading.Thread(target=web.serve_forever)
+            thread.start()
+            try:
+                at = f"http://127.0.0.1:{web.server_port}"
+                self.build(f"FROM busybox\nADD {at}/data.tar /w/\nADD --chown=1:2 {at}/moved /w/\nCMD stat -c '%a %u %g %Y' /w/*; cat /w/*\n", "-t", "web:1")
+                self.assertEqual(self.run_image("web:1"), "600 0 0 1136214245\n600 1 2 1136214245\nweb\nweb\n")
+                out = self.build(f"FROM busybox\nADD {at}/nope /w/\n", ok=False)
+                self.assertIn(f"ADD failed: failed to GET {at}/nope with status 404", out)
+                self.assertIn("not here", out)
+            finally:
+                web.shutdown()
+                thread.join()
 
     def test_an_image_from_scratch_cannot_run(self):
         self.build("FROM scratch\nCOPY a.txt /\nCMD [\"/x\"]\n", "-t", "scratch:1")

@@ -27,6 +27,7 @@ struct builder {
     const char *target;
     char **args;
     const char *base_config; /* NULL: a plain one */
+    char **fetched; /* layers of the image that files are copied from: paths of tar files */
     struct skl_build_cached cached;
     bool has_cached;
     unsigned asked;
@@ -73,6 +74,7 @@ static SKL_UNUSED void builder_fini(struct builder *b)
     if (b->body_fd >= 0)
         close(b->body_fd);
     skl_strv_free(b->args);
+    skl_strv_free(b->fetched);
 }
 
 static void helper_say(void *arg, const char *text, const char *id)
@@ -114,6 +116,16 @@ static bool helper_signal_ok(const char *name)
     return strcmp(name, "TERM") == 0;
 }
 
+/* What an URL has is its own text. */
+static int helper_download(void *arg, const char *url, int to_fd, int64_t max, int64_t *mtime_s,
+                           struct skl_error *err)
+{
+    if (strstr(url, "missing"))
+        return skl_fail(err, SKL_E_NOTFOUND, "failed to GET %s with status 404", url);
+    *mtime_s = 5;
+    return write(to_fd, url, strlen(url)) < 0 ? skl_fail(err, SKL_E_INTERNAL, "writing") : 0;
+}
+
 /* All steps; -kind of the failure that ended it. The build is there afterwards. */
 static SKL_UNUSED int builder_run(struct builder *b, struct skl_str body)
 {
@@ -125,9 +137,9 @@ static SKL_UNUSED int builder_run(struct builder *b, struct skl_str body)
         .target = b->target,
         .os = "linux",
         .architecture = "amd64",
-        .ops = {helper_say, helper_cached, helper_unpack, helper_signal_ok, b},
+        .ops = {helper_say, helper_cached, helper_unpack, helper_signal_ok, helper_download, b},
     };
-    const struct skl_build_image base = {
+    struct skl_build_image image = {
         .id = BASE_ID,
         .config_json = b->base_config ? b->base_config
                                       : "{\"config\":{\"Env\":[\"PATH=/bin\"],\"Cmd\":[\"sh\"]}}",
@@ -151,7 +163,8 @@ static SKL_UNUSED int builder_run(struct builder *b, struct skl_str body)
             bool to_copy;
 
             (void)skl_build_wanted(b->build, &platform, &to_copy);
-            rc = skl_build_give(b->build, to_copy ? NULL : &base, &b->err);
+            image.fetched = to_copy ? b->fetched : NULL;
+            rc = skl_build_give(b->build, &image, &b->err);
         }
     }
     return rc;

@@ -306,10 +306,12 @@ static const struct {
     {"COPY --chmod=77777 a /x", "invalid chmod parameter"},
     {"COPY [z-a /x", "syntax error in pattern"},
     {"COPY a b /x", "must be a directory and end with a /"},
-    {"ADD git@host:x.git /x", "nothing is downloaded"},
+    {"ADD git@host:x.git /x", "git sources need BuildKit"},
+    {"ADD http://host/missing /x", "ADD failed: failed to GET http://host/missing"},
+    {"ADD http://host/ /x/", "cannot determine filename for source http://host/"},
     {"ADD --checksum=sha256:0 a /x", "--checksum"},
-    {"COPY --from=5 a /x", "it is no stage"},
-    {"COPY --from=other a /x", "it is no stage"},
+    {"COPY --from=5 a /x", "COPY failed: stat a: file does not exist"},
+    {"COPY --from=other a /x", "COPY failed: stat a: file does not exist"},
     {"WORKDIR $unset", "cannot normalize nothing"},
 };
 
@@ -356,6 +358,70 @@ START_TEST(archives_keep_their_owners)
     must_run();
     ck_assert_str_eq(layer(0), "?755 to; 640 to/in/f 12:13 =x");
     ck_assert_str_eq(layer(1), "?755 own 1:1; 640 own/in/f 1:1 =x");
+}
+END_TEST
+
+/* -- files of images in registries */
+
+/* Writes the members so far as a layer of that image. */
+static void fetched_layer(void)
+{
+    char path[128];
+    int fd;
+
+    skl_tar_write_end(&body);
+    snprintf(path, sizeof(path), "%s/fetched-%zu", b.layers, skl_strv_len(b.fetched));
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    ck_assert_int_eq(write(fd, body.p, body.n), (ssize_t)body.n);
+    ck_assert_int_eq(close(fd), 0);
+    skl_strv_push(&b.fetched, path);
+    skl_buf_reset(&body);
+}
+
+static void an_image_of_two_layers(void)
+{
+    file("etc/old", "1");
+    file("etc/kept", "2");
+    file("opaque/below", "3");
+    file("dir/x", "4");
+    member((struct skl_tar_entry){.type = SKL_TAR_CHARDEV, .name = "dev/null", .devmajor = 1},
+           NULL);
+    fetched_layer();
+    file("opaque/above", "5"); /* what the layer itself has stays, wherever the mark stands */
+    file("etc/.wh.old", "");
+    file("opaque/.wh..wh..opq", "");
+    file(".wh.dir", "");
+    fetched_layer();
+}
+
+START_TEST(files_come_from_an_image_of_a_registry)
+{
+    an_image_of_two_layers();
+    file("Dockerfile", "FROM scratch\nCOPY --from=other etc /e\nCOPY --from=other / /all/\n");
+    must_run();
+    ck_assert_str_eq(layer(0), "?755 e; 644 e/kept =2");
+    ck_assert_str_eq(layer(1), "?755 all; 644 all/etc/kept =2; 644 all/opaque/above =5");
+}
+END_TEST
+
+START_TEST(a_stage_has_its_bases_files_too)
+{
+    an_image_of_two_layers();
+    file("Dockerfile", "FROM x\nCOPY a /etc\nFROM scratch\nCOPY --from=0 /etc /e\n"
+                       "COPY --from=0 /opaque/* /o/\n");
+    file("a", "A");
+    must_run();
+    ck_assert_str_eq(layer(0), "?755 e; 644 e/a =A; 644 e/kept =2");
+    ck_assert_str_eq(layer(1), "?755 o; 644 o/above =5");
+}
+END_TEST
+
+START_TEST(a_url_is_a_file_of_root_alone)
+{
+    file("Dockerfile", "FROM x\nADD http://h/d/f.tar?q=1 /to/\nADD --chmod=755 https://h/g /to\n");
+    must_run();
+    ck_assert_str_eq(layer(0), "?755 to; 600 to/f.tar =http://h/d/f.tar?q=1");
+    ck_assert_str_eq(layer(1), "?755 to; 755 to/g =https://h/g");
 }
 END_TEST
 
@@ -495,6 +561,9 @@ int main(void)
     tcase_add_loop_test(t, copies_that_cannot_be_are_refused, 0, SKL_ARRAY_LEN(refused));
     tcase_add_test(t, archives_keep_their_owners);
     tcase_add_test(t, stages_know_each_others_files);
+    tcase_add_test(t, files_come_from_an_image_of_a_registry);
+    tcase_add_test(t, a_stage_has_its_bases_files_too);
+    tcase_add_test(t, a_url_is_a_file_of_root_alone);
     tcase_add_test(t, equal_files_have_equal_content_whatever_their_times);
     tcase_add_test(t, run_is_said_and_recorded);
     tcase_add_test(t, the_base_image_stays_what_it_was);
