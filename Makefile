@@ -4,7 +4,7 @@ BUILD_SAN := build-san
 # Whose backend `demo` and `run` show: aca or azf.
 BACKEND   := aca
 
-.PHONY: all deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients bench fuzz fmt analyze clean
+.PHONY: all deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients bench fuzz tsan fmt analyze clean
 
 all: build
 
@@ -28,7 +28,10 @@ bench: build ; @tools/bench.sh $(BUILD)
 # Each parser under libFuzzer; SECONDS_EACH=60 by default.
 fuzz: deps ; @tools/fuzz.sh build-fuzz
 
+# ThreadSanitizer over the unit and simulator suites; slower by a factor of three.
+tsan: deps ; @tools/configure.sh build-tsan threads && ninja -C build-tsan && tools/test.sh build-tsan -t 4 --suite unit --suite sim
+
 fmt: ; clang-format -i $$(git ls-files '*.c' '*.h' | grep -v -e settings.c -e /config.c)
 # gcc -fanalyzer, clang-tidy and shellcheck; fails on any finding.
 analyze: deps ; @tools/analyze.sh
-clean: ; rm -rf $(BUILD) $(BUILD_SAN) build-fuzz build-analyze
+clean: ; rm -rf $(BUILD) $(BUILD_SAN) build-fuzz build-analyze build-tsan

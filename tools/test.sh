@@ -3,7 +3,7 @@
 set -u
 build=$1
 shift
-export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 TSAN_OPTIONS=exitcode=66
 meson test -C "$build" --no-rebuild --print-errorlogs "$@"
 code=$?
 /usr/bin/python3 - "$build/meson-logs/testlog.json" <<'EOF'

@@ -130,7 +130,7 @@ class Stack:
                **SETTINGS[self.kind],
                "AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": "planted-secret-1",
                "SOCKERLESS_REGISTRY_MIRROR": f"http://{self.registry}"}
-        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
             if name in os.environ:
                 env[name] = os.environ[name]
         if self.mode == "reverse":

@@ -71,15 +71,17 @@ class Archive(unittest.TestCase):
 
     def test_a_bomb_costs_the_backend_no_memory(self):
         archive = tar("zeros", bytes(200_000_000))
+        with open(f"/proc/{self.stack.backend.pid}/maps") as f:
+            shadow = 4 if "libtsan" in f.read() else 1  # ThreadSanitizer keeps four bytes for each
         before = self.stack.peak_rss_mb()
         self.assertEqual(self.put("target", gzip.compress(archive, 9))[0], 200)
         out = self.stack.docker("exec", "target", "wc", "-c", "/tmp/zeros", check=0).stdout
         self.assertEqual(out.split()[0], b"200000000")
-        self.assertLess(self.stack.peak_rss_mb() - before, 60)
+        self.assertLess(self.stack.peak_rss_mb() - before, 60 * shadow)
         status, text = self.put("target", bz2.compress(archive))  # 180 bytes
         self.assertEqual(status, 400)
         self.assertIn(b"packed too tightly", text)
-        self.assertLess(self.stack.peak_rss_mb() - before, 250)
+        self.assertLess(self.stack.peak_rss_mb() - before, 250 * shadow)
 
 
 if __name__ == "__main__":
