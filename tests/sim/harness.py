@@ -18,6 +18,7 @@ import tempfile
 import time
 import unittest
 import urllib.error
+import urllib.parse
 import urllib.request
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -191,9 +192,7 @@ class Stack:
 
     def arm_bytes(self, method, path, body=None, query="", api="2023-12-01"):
         if not hasattr(self, "arm_token"):
-            form = "grant_type=client_credentials&client_id=c&client_secret=s&scope=https%3A%2F%2Fmanagement.azure.com%2F.default"
-            with urllib.request.urlopen(f"{self.sim}/t/oauth2/v2.0/token", form.encode(), timeout=10) as answer:
-                self.arm_token = json.load(answer)["access_token"]
+            self.arm_token = self.azure_token("https://management.azure.com/.default")
         request = urllib.request.Request(f"{self.sim}{path}?api-version={api}{query}", method=method,
                                          data=None if body is None else json.dumps(body).encode(),
                                          headers={"Authorization": "Bearer " + self.arm_token, "Content-Type": "application/json"})
@@ -202,6 +201,25 @@ class Stack:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as e:
             return e.code, e.read()
+
+    def azure_token(self, scope):
+        form = urllib.parse.urlencode({"grant_type": "client_credentials", "client_id": "c", "client_secret": "s", "scope": scope})
+        with urllib.request.urlopen(f"{self.sim}/t/oauth2/v2.0/token", form.encode(), timeout=10) as answer:
+            return json.load(answer)["access_token"]
+
+    def log_rows(self, query):
+        """What the simulated Log Analytics has, asked beside the backend."""
+        request = urllib.request.Request(f"{self.sim}/v1/workspaces/{WORKSPACE}/query", json.dumps({"query": query}).encode(),
+                                         {"Authorization": "Bearer " + self.azure_token("https://api.loganalytics.io/.default"),
+                                          "Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.load(answer)["tables"][0]["rows"]
+        except urllib.error.HTTPError as e:
+            with e:
+                if b"resolve table" not in e.read():  # a table begins with its first row
+                    raise
+            return []
 
     def env(self):
         return {"PATH": os.environ["PATH"], "HOME": self.dir, "DOCKER_HOST": f"unix://{self.socket}"}

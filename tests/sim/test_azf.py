@@ -264,8 +264,11 @@ class Agentless(unittest.TestCase):
         self.stack.docker("rm", "-f", i, check=0)
 
     def test_logs_come_from_app_traces_and_can_be_followed(self):
-        i = self.stack.docker("run", "-d", "-e", "APPLICATIONINSIGHTS_CONNECTION_STRING=InstrumentationKey=0", "busybox",
+        i = self.stack.docker("create", "-e", "APPLICATIONINSIGHTS_CONNECTION_STRING=InstrumentationKey=0", "busybox",
                               "tail", "-f", "/dev/null", "/etc/hostname", check=0).stdout.decode().strip()
+        # The app's container begins with the app, and ends 500 ms after the start: it may need longer for its first line.
+        await_true("the app has spoken", lambda: self.stack.log_rows(f"AppTraces | where AppRoleName =~ '{site_of(i)}'"))
+        self.stack.docker("start", i, check=0)
         await_true("a line", lambda: self.stack.docker("logs", i, check=0).stdout != b"")
         follower = self.stack.popen("logs", "-f", i, stdout=subprocess.PIPE)
         self.assertNotEqual(follower.stdout.readline(), b"")
