@@ -4,13 +4,11 @@
  * caller that pays the request once an hour is a worker thread, and a program without calls then asks for nothing. */
 #include "cloud/token_cache.h"
 
-#include <pthread.h>
-#include <time.h>
-
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "cloud/wait.h"
 
 #define RETRY_EARLY_MS    30000
 #define DEADLINE_MS       120000
@@ -45,15 +43,11 @@ struct asker {
 struct skl_token_cache *skl_token_cache_new(const struct skl_token_cache_settings *s)
 {
     struct skl_token_cache *c = skl_new0(struct skl_token_cache);
-    pthread_condattr_t attr;
 
     c->s = *s;
     c->sweep_at = FIRST_SWEEP;
     (void)pthread_mutex_init(&c->cache_lock, NULL);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&c->cache_changed, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    skl_cond_init(&c->cache_changed);
     skl_map_init(&c->entries);
     return c;
 }
@@ -155,20 +149,6 @@ static int refresh(struct asker *a, struct skl_error *err)
     return rc;
 }
 
-/* Waits until the request in flight is over, or 50 ms, to look at the cancel flag. */
-static void wait_change(struct skl_token_cache *c)
-{
-    struct timespec ts;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    ts.tv_nsec += 50 * 1000000;
-    if (ts.tv_nsec >= 1000000000) {
-        ts.tv_nsec -= 1000000000;
-        ts.tv_sec++;
-    }
-    (void)pthread_cond_timedwait(&c->cache_changed, &c->cache_lock, &ts);
-}
-
 /* With the mutex held: 0 when the entry holds a token to hand out. */
 static int ensure(struct asker *a, struct skl_error *err)
 {
@@ -204,7 +184,7 @@ static int ensure(struct asker *a, struct skl_error *err)
             return rc;
         }
         waited = true;
-        wait_change(a->cache);
+        skl_cond_wait_slice(&a->cache->cache_changed, &a->cache->cache_lock);
     }
 }
 

@@ -20,6 +20,7 @@ int skl_gcp_new(const struct skl_gcp_settings *s, struct skl_gcp **ret, struct s
         rc = skl_gcp_client_new(&client, g->rest, g->credential, &g->client, err);
     if (rc < 0)
         return rc;
+    g->logs = skl_gcp_logs_new(g->rest, g->client, s->project);
     *ret = skl_take(&g);
     return 0;
 }
@@ -28,6 +29,7 @@ void skl_gcp_free(struct skl_gcp *g)
 {
     if (!g)
         return;
+    skl_gcp_logs_free(g->logs);
     skl_gcp_client_free(g->client);
     skl_gcp_credential_free(g->credential);
     skl_rest_free(g->rest);

@@ -6,7 +6,7 @@
 #ifndef SKL_CLOUD_GCP_GCP_H
 #define SKL_CLOUD_GCP_GCP_H
 
-#include "cloud/gcp/client.h"
+#include "cloud/gcp/logging.h"
 
 struct skl_gcp_settings {
     const char *endpoint_url; /* NULL: Google itself */
@@ -20,6 +20,7 @@ struct skl_gcp {
     struct skl_rest *rest;
     struct skl_gcp_credential *credential;
     struct skl_gcp_client *client;
+    struct skl_gcp_logs *logs;
 };
 
 int skl_gcp_new(const struct skl_gcp_settings *s, struct skl_gcp **ret, struct skl_error *err);
