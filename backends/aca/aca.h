@@ -7,6 +7,7 @@
 
 #include "base/option.h"
 #include "cloud/azure/azure.h"
+#include "cloud/azure/tags.h"
 #include "docker/backend.h"
 
 enum skl_aca_agent {
@@ -81,6 +82,10 @@ int skl_aca_start(void *ctx, struct skl_call *call, struct skl_outcome *ret, str
 int skl_aca_status(void *ctx, struct skl_call *call, struct skl_status *ret, struct skl_error *err);
 int skl_aca_stop(void *ctx, struct skl_call *call, struct skl_status *ret, struct skl_error *err);
 int skl_aca_remove(void *ctx, struct skl_call *call, struct skl_error *err);
+int skl_aca_list(void *ctx, struct skl_call *call, const char *instance, skl_resource_cb *cb,
+                 void *arg, struct skl_error *err);
+int skl_aca_remove_resource(void *ctx, struct skl_call *call, const struct skl_resource *r,
+                            struct skl_error *err);
 
 /* logs.c */
 int skl_aca_logs(void *ctx, struct skl_call *call, char **cursor, skl_log_line_cb *cb, void *arg,

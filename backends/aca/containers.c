@@ -369,15 +369,57 @@ int skl_aca_stop(void *ctx, struct skl_call *call, struct skl_status *ret, struc
     return rc;
 }
 
-int skl_aca_remove(void *ctx, struct skl_call *call, struct skl_error *err)
+static int delete_job(struct skl_aca *aca, struct skl_call *call, const char *job,
+                      struct skl_error *err)
 {
     SKL_AUTO_ARM_RESULT struct skl_arm_result result = {0};
-    struct skl_aca *aca = ctx;
+    int rc =
+        skl_aca_job_call(aca, call, "jobs.delete", "DELETE", job, "", NULL, true, &result, err);
+
+    return rc == -SKL_E_NOTFOUND ? 0 : rc;
+}
+
+int skl_aca_remove(void *ctx, struct skl_call *call, struct skl_error *err)
+{
     char job[SKL_ACA_JOB_NAME_LEN];
-    int rc;
 
     extend_deadline(call, REMOVE_WAIT_MS);
     skl_aca_job_name(call->c->short_id, job);
-    rc = skl_aca_job_call(aca, call, "jobs.delete", "DELETE", job, "", NULL, true, &result, err);
-    return rc == -SKL_E_NOTFOUND ? 0 : rc;
+    return delete_job(ctx, call, job, err);
+}
+
+/* -- what no record may know */
+
+struct listing {
+    skl_resource_cb *cb;
+    void *arg;
+};
+
+static void take_job(void *arg, const char *name, const char *container_id)
+{
+    const struct listing *l = arg;
+
+    l->cb(l->arg, &(struct skl_resource){SKL_ACA_JOB, name, container_id});
+}
+
+int skl_aca_list(void *ctx, struct skl_call *call, const char *instance, skl_resource_cb *cb,
+                 void *arg, struct skl_error *err)
+{
+    const struct skl_aca *aca = ctx;
+    const struct skl_arm_call list = {.operation = "jobs.list",
+                                      .what = "listing the jobs",
+                                      .method = "GET",
+                                      .path = aca->jobs_path,
+                                      .api_version = SKL_ACA_API,
+                                      .deadline_ms = call->deadline_ms,
+                                      .cancel = &call->canceled};
+    struct listing l = {cb, arg};
+
+    return skl_azure_list_tagged(aca->azure->arm, &list, instance, take_job, &l, err);
+}
+
+int skl_aca_remove_resource(void *ctx, struct skl_call *call, const struct skl_resource *r,
+                            struct skl_error *err)
+{
+    return delete_job(ctx, call, r->name, err);
 }

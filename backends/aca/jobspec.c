@@ -306,10 +306,7 @@ int skl_aca_job_spec(const struct skl_aca *aca, const struct skl_container_snaps
     skl_json_init(&j, &b);
     skl_json_object(&j, NULL);
     skl_json_str(&j, "location", aca->config->location);
-    skl_json_object(&j, "tags");
-    skl_json_str(&j, "sockerless-container-id", c->id);
-    skl_json_str(&j, "managed-by", "sockerless");
-    skl_json_end_object(&j);
+    skl_azure_tags_add(&j, c->id, c->instance);
     add_identity(&j, aca);
     skl_json_object(&j, "properties");
     skl_json_str(&j, "environmentId", aca->environment_id);

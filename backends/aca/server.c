@@ -131,6 +131,8 @@ void skl_aca_backend(const struct skl_aca *aca, struct skl_backend *ret)
         .container_stop = skl_aca_stop,
         .container_remove = skl_aca_remove,
         .container_logs = skl_aca_logs,
+        .resources_list = skl_aca_list,
+        .resource_remove = skl_aca_remove_resource,
         .poll_starting_ms = poll_ms,
         .poll_agentless_ms = poll_ms,
         .poll_with_agent_ms = POLL_WITH_AGENT_MS,

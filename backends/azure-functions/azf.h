@@ -10,6 +10,7 @@
 
 #include "base/option.h"
 #include "cloud/azure/azure.h"
+#include "cloud/azure/tags.h"
 #include "docker/backend.h"
 
 /* Strings are owned. Rows of the option table in config.c say what each means. */
@@ -80,6 +81,8 @@ void skl_azf_plan_name(const char *short_id, char out[SKL_AZF_NAME_LEN]);
 int skl_azf_plan_ensure(struct skl_azf *azf, struct skl_call *call, char **ret_id,
                         bool *ret_elastic, struct skl_error *err);
 int skl_azf_plan_remove(struct skl_azf *azf, struct skl_call *call, struct skl_error *err);
+int skl_azf_plan_delete(struct skl_azf *azf, struct skl_call *call, const char *name,
+                        struct skl_error *err);
 
 /* sitespec.c */
 /* The body of a create-or-update; owned; holds secrets. */
@@ -100,6 +103,8 @@ int skl_azf_site_state(struct skl_azf *azf, struct skl_call *call, const char *s
 int skl_azf_site_switch(struct skl_azf *azf, struct skl_call *call, const char *site, bool on,
                         struct skl_error *err);
 int skl_azf_site_remove(struct skl_azf *azf, struct skl_call *call, struct skl_error *err);
+int skl_azf_site_delete(struct skl_azf *azf, struct skl_call *call, const char *site,
+                        struct skl_error *err);
 
 /* containers.c: overrides of the contract */
 void skl_azf_plan(void *ctx, const struct skl_container_snapshot *c, struct skl_labels *cloud);
@@ -113,6 +118,12 @@ int skl_azf_status(void *ctx, struct skl_call *call, struct skl_status *ret, str
 int skl_azf_stop(void *ctx, struct skl_call *call, struct skl_status *ret, struct skl_error *err);
 int skl_azf_ended(void *ctx, struct skl_call *call, struct skl_error *err);
 int skl_azf_remove(void *ctx, struct skl_call *call, struct skl_error *err);
+
+/* resources.c: overrides for the reaper */
+int skl_azf_list(void *ctx, struct skl_call *call, const char *instance, skl_resource_cb *cb,
+                 void *arg, struct skl_error *err);
+int skl_azf_remove_resource(void *ctx, struct skl_call *call, const struct skl_resource *r,
+                            struct skl_error *err);
 
 /* logs.c */
 int skl_azf_logs(void *ctx, struct skl_call *call, char **cursor, skl_log_line_cb *cb, void *arg,

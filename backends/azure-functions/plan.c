@@ -44,10 +44,7 @@ static char *plan_spec(const struct skl_azf *azf, const struct skl_container_sna
     skl_json_object(&j, NULL);
     skl_json_str(&j, "location", azf->config->location);
     skl_json_str(&j, "kind", is_elastic(tier) ? "elastic" : "linux");
-    skl_json_object(&j, "tags");
-    skl_json_str(&j, "sockerless-container-id", c->id);
-    skl_json_str(&j, "managed-by", "sockerless");
-    skl_json_end_object(&j);
+    skl_azure_tags_add(&j, c->id, c->instance);
     skl_json_object(&j, "sku");
     skl_json_str(&j, "name", sku);
     skl_json_str(&j, "tier", tier);
@@ -130,13 +127,11 @@ int skl_azf_plan_ensure(struct skl_azf *azf, struct skl_call *call, char **ret_i
     return rc < 0 ? rc : 0;
 }
 
-int skl_azf_plan_remove(struct skl_azf *azf, struct skl_call *call, struct skl_error *err)
+int skl_azf_plan_delete(struct skl_azf *azf, struct skl_call *call, const char *name,
+                        struct skl_error *err)
 {
-    const char *name = skl_labels_get(&call->c->cloud, SKL_AZF_PLAN);
-    char path[SKL_AZF_NAME_LEN + 32];
+    char path[128];
 
-    if (!name)
-        return 0;
     snprintf(path, sizeof(path), "/serverfarms/%s", name);
     for (;;) {
         SKL_AUTO_ARM_RESULT struct skl_arm_result result = {0};
@@ -149,4 +144,11 @@ int skl_azf_plan_remove(struct skl_azf *azf, struct skl_call *call, struct skl_e
         if (rc < 0)
             return rc;
     }
+}
+
+int skl_azf_plan_remove(struct skl_azf *azf, struct skl_call *call, struct skl_error *err)
+{
+    const char *name = skl_labels_get(&call->c->cloud, SKL_AZF_PLAN);
+
+    return name ? skl_azf_plan_delete(azf, call, name, err) : 0;
 }

@@ -126,6 +126,8 @@ void skl_azf_backend(const struct skl_azf *azf, struct skl_backend *ret)
         .container_ended = skl_azf_ended,
         .container_remove = skl_azf_remove,
         .container_logs = skl_azf_logs,
+        .resources_list = skl_azf_list,
+        .resource_remove = skl_azf_remove_resource,
         .poll_starting_ms = POLL_RUN_MS,
         .poll_agentless_ms = POLL_RUN_MS,
         .poll_with_agent_ms = POLL_WITH_AGENT_MS,

@@ -188,8 +188,8 @@ static bool is_ours(const cJSON *site, const char *id)
     return skl_streq(skl_json_get_str(skl_json_get(site, "tags"), "sockerless-container-id"), id);
 }
 
-static int delete_site(struct skl_azf *azf, struct skl_call *call, const char *site,
-                       struct skl_error *err)
+int skl_azf_site_delete(struct skl_azf *azf, struct skl_call *call, const char *site,
+                        struct skl_error *err)
 {
     SKL_AUTO_ARM_RESULT struct skl_arm_result result = {0};
     char path[128];
@@ -209,7 +209,7 @@ int skl_azf_site_remove(struct skl_azf *azf, struct skl_call *call, struct skl_e
     if (!site)
         return 0;
     if (skl_labels_get(&call->c->cloud, SKL_AZF_HOST))
-        return delete_site(azf, call, site, err);
+        return skl_azf_site_delete(azf, call, site, err);
     /* Its creation was not finished: it may stand under any of the names, if at all. */
     for (unsigned i = 0; rc == 0 && i < SKL_AZF_NAMES; i++) {
         SKL_AUTO_ARM_RESULT struct skl_arm_result result = {0};
@@ -220,7 +220,7 @@ int skl_azf_site_remove(struct skl_azf *azf, struct skl_call *call, struct skl_e
         if (rc == -SKL_E_NOTFOUND)
             rc = 0;
         else if (rc == 0 && is_ours(result.json, call->c->id))
-            rc = delete_site(azf, call, name, err);
+            rc = skl_azf_site_delete(azf, call, name, err);
     }
     return rc;
 }

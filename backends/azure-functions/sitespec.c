@@ -262,10 +262,7 @@ int skl_azf_site_spec(const struct skl_azf *azf, const struct skl_container_snap
     skl_json_object(&j, NULL);
     skl_json_str(&j, "location", azf->config->location);
     skl_json_str(&j, "kind", "functionapp,linux,container");
-    skl_json_object(&j, "tags");
-    skl_json_str(&j, "sockerless-container-id", c->id);
-    skl_json_str(&j, "managed-by", "sockerless");
-    skl_json_end_object(&j);
+    skl_azure_tags_add(&j, c->id, c->instance);
     add_identity(&j, azf);
     skl_json_object(&j, "properties");
     skl_json_str(&j, "serverFarmId", plan_id);

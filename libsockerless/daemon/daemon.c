@@ -356,6 +356,9 @@ static int open_engine(struct daemon *d, struct skl_error *err)
         .agent_grace_ms = s->agent_grace_s * 1000,
         .agent_token = d->b->agent_token(d->b->config),
         .max_workers = (unsigned)s->max_workers,
+        .reap_interval_ms = s->reap_interval_s * 1000,
+        .reap_grace_ms = s->reap_grace_s * 1000,
+        .reap_dry_run = s->reap_dry_run,
     };
 
     if (gethostname(name, sizeof(name) - 1) < 0)

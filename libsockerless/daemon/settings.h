@@ -16,6 +16,8 @@ struct skl_daemon_settings {
     char *registry_mirror;
     char **insecure_registries;
     int64_t warm_seconds, agent_grace_s, max_workers;
+    int64_t reap_interval_s, reap_grace_s;
+    bool reap_dry_run;
 };
 
 extern const struct skl_option skl_daemon_options[];

@@ -21,6 +21,7 @@
 
 struct skl_container_snapshot {
     char id[65], short_id[13];
+    char instance[33]; /* of the installation: everything that is made in the cloud bears it */
     char *name;
     unsigned run;
     struct skl_container_spec spec; /* deep copy */
@@ -29,7 +30,8 @@ struct skl_container_snapshot {
     char *agent_ca;   /* PEM for the workload's SOCKERLESS_AGENT_CA; NULL: the agent has its image's bundle */
     bool was_running; /* stop, kill, remove */
 };
-struct skl_container_snapshot *skl_snapshot_new(const struct skl_container *c);
+struct skl_container_snapshot *skl_snapshot_new(const struct skl_container *c,
+                                                const char *instance);
 void skl_snapshot_free(struct skl_container_snapshot *s);
 
 struct skl_call {
@@ -57,6 +59,14 @@ struct skl_status {
     char message[256];       /* why it is not getting on (image pull...), "" else */
     char agent_address[256]; /* forward mode: known once it runs; "" else */
 };
+
+/* A cloud resource that bears our instance. All lent. */
+struct skl_resource {
+    const char *kind; /* the backend's word: "job", "site" */
+    const char *name;
+    const char *container_id; /* whom it was made for: the id or its beginning; "": not told */
+};
+typedef void skl_resource_cb(void *arg, const struct skl_resource *r);
 
 /* A line of output from the cloud's log service. */
 typedef bool skl_log_line_cb(void *arg, enum skl_spool_stream stream, int64_t time_ns,
@@ -117,6 +127,12 @@ struct skl_backend {
                       struct skl_image *ret, struct skl_error *err);
     /* NULL: nothing is kept for volumes. */
     int (*volume_remove)(void *ctx, struct skl_call *call, const char *name, struct skl_error *err);
+    /* Every resource that bears the instance, and no other; what has to go first comes first. NULL: no reaper. */
+    int (*resources_list)(void *ctx, struct skl_call *call, const char *instance,
+                          skl_resource_cb *cb, void *arg, struct skl_error *err);
+    /* One of them goes. Fine when it is gone. */
+    int (*resource_remove)(void *ctx, struct skl_call *call, const struct skl_resource *r,
+                           struct skl_error *err);
 
     /* How often a status is asked for. */
     int64_t poll_starting_ms, poll_agentless_ms, poll_with_agent_ms;

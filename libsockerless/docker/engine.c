@@ -10,6 +10,7 @@
 #include "docker/hijack.h"
 #include "docker/layers.h"
 #include "docker/lifecycle_internal.h"
+#include "docker/reaper.h"
 #include "registry/registry.h"
 
 static int open_registry(struct skl_engine *e, struct skl_error *err)
@@ -74,6 +75,7 @@ int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
     e->lifecycle = skl_lifecycle_new(e);
     e->health = skl_health_new(e);
     skl_lifecycle_recover(e->lifecycle);
+    e->reaper = skl_reaper_new(e);
     *ret = e;
     return 0;
 }
@@ -96,6 +98,7 @@ static void workers_closed(void *arg)
 
     skl_runtime_close(e->runtime);
     skl_health_free(e->health);
+    skl_reaper_free(e->reaper);
     skl_lifecycle_free(e->lifecycle);
     skl_http_calls_close(e->calls);
     skl_registry_free(e->registry);
@@ -113,6 +116,7 @@ void skl_engine_stop(struct skl_engine *e)
         return;
     e->closing = true;
     skl_health_close(e->health);
+    skl_reaper_close(e->reaper);
     skl_lifecycle_close(e->lifecycle); /* running calls see that they are cancelled */
     skl_hijacked_end_all(e);
 }

@@ -20,6 +20,9 @@ struct skl_engine_settings {
     unsigned warm_seconds;
     int64_t agent_grace_ms;
     unsigned max_workers;
+    int64_t reap_interval_ms; /* between two looks at the cloud for what no record knows; 0: none */
+    int64_t reap_grace_ms;    /* how long it must have been seen */
+    bool reap_dry_run;        /* says what would go */
 };
 
 struct skl_engine {
@@ -36,6 +39,7 @@ struct skl_engine {
     struct skl_lifecycle *lifecycle;
     struct skl_http_calls *calls; /* invocations of functions */
     struct skl_health_monitors *health;
+    struct skl_reaper *reaper;
     struct skl_list hijacked; /* docker/hijack.h */
     char *agent_ca;           /* PEM; what workloads are told to trust; NULL: nothing */
     bool closing;

@@ -284,7 +284,7 @@ static struct skl_job *job_new(struct skl_flow *f, enum skl_job_kind kind)
 
     job->engine = f->l->e;
     job->kind = kind;
-    job->snapshot = skl_snapshot_new(f->c);
+    job->snapshot = skl_snapshot_new(f->c, skl_store_instance(f->l->e->store));
     job->snapshot->agent_ca = skl_strdup(job->engine->agent_ca);
     job->call.c = job->snapshot;
     atomic_init(&job->call.canceled, false);

@@ -51,7 +51,8 @@ static void created(struct skl_flow *f, struct skl_job *job)
 static int record_plan(struct skl_flow *f, struct skl_error *err)
 {
     struct skl_engine *e = f->l->e;
-    struct skl_container_snapshot *snapshot = skl_snapshot_new(f->c);
+    struct skl_container_snapshot *snapshot =
+        skl_snapshot_new(f->c, skl_store_instance(e->store));
     struct skl_labels plan = {0};
     int rc = 0;
 

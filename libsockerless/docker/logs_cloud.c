@@ -158,7 +158,7 @@ static void fetch_start(void *arg)
     f = skl_new0(struct fetch);
     f->e = e;
     f->l = l;
-    f->snapshot = skl_snapshot_new(c);
+    f->snapshot = skl_snapshot_new(c, skl_store_instance(e->store));
     f->call.c = f->snapshot;
     atomic_init(&f->call.canceled, false);
     f->cursor = skl_strdup(l->cursor);

@@ -25,13 +25,14 @@ static void mounts_copy(struct skl_container_spec *to, const struct skl_containe
     }
 }
 
-struct skl_container_snapshot *skl_snapshot_new(const struct skl_container *c)
+struct skl_container_snapshot *skl_snapshot_new(const struct skl_container *c, const char *instance)
 {
     struct skl_container_snapshot *s = skl_new0(struct skl_container_snapshot);
     const struct skl_container_spec *from = &c->spec;
 
     snprintf(s->id, sizeof(s->id), "%s", c->id);
     snprintf(s->short_id, sizeof(s->short_id), "%.12s", c->id);
+    snprintf(s->instance, sizeof(s->instance), "%s", instance);
     s->name = skl_strdup(c->name);
     s->run = c->run;
     s->token = skl_strdup(c->token);

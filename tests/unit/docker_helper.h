@@ -103,6 +103,10 @@ static const struct skl_backend fake_backend = {
 static struct skl_engine *engine;
 static struct skl_http_server *api;
 static char state_dir[64];
+/* Before docker_begin(): what is not as the fake cloud and the settings below have it. */
+static const struct skl_backend *docker_backend = &fake_backend;
+static int64_t docker_reap_interval_ms, docker_reap_grace_ms;
+static bool docker_reap_dry_run;
 
 static SKL_UNUSED void docker_begin(void)
 {
@@ -121,8 +125,11 @@ static SKL_UNUSED void docker_begin(void)
         .insecure_registries = insecure,
         .agent_grace_ms = 1000,
         .max_workers = 4,
+        .reap_interval_ms = docker_reap_interval_ms,
+        .reap_grace_ms = docker_reap_grace_ms,
+        .reap_dry_run = docker_reap_dry_run,
     };
-    ck_assert_msg(skl_engine_open(&net_loop, &settings, &fake_backend, NULL, &engine, &err) == 0,
+    ck_assert_msg(skl_engine_open(&net_loop, &settings, docker_backend, NULL, &engine, &err) == 0,
                   "%s", err.msg);
     api = skl_http_server_new(&net_loop, &(struct skl_http_server_config){
                                              .handler = skl_docker_handle,
