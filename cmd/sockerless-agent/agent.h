@@ -106,7 +106,8 @@ struct agent {
     struct agent_output *output;
     int exit_code, exit_signal;
     bool oom, exit_known, any_run;
-    int64_t finished_ns;
+    int64_t finished_ns; /* as others are told */
+    int64_t ended_ms;    /* as this process counts: a clock may be set */
     unsigned warm_seconds;
     bool has_init; /* --init */
     uint8_t ports[65536 / 8]; /* a bit for each that the run publishes: tunnels lead there only */
@@ -140,6 +141,7 @@ void agent_await_start(struct agent *a);
 
 /* run.c */
 void agent_start(struct agent *a, struct skl_str payload);
+void agent_send_exit(struct agent *a); /* the end of the newest run, as a numbered frame */
 void agent_main_frame(struct agent *a, const struct skl_frame *f);
 void agent_shutdown(struct agent *a, int signo, bool dismissed);
 void agent_check_life(struct agent *a);

@@ -63,17 +63,22 @@ static void take_welcome(struct agent *a, struct skl_str payload)
 {
     char *session SKL_AUTO_STR = skl_tlv_find_dup(payload, SKL_TAG_SESSION);
     uint64_t received = skl_tlv_find_num(payload, SKL_TAG_RECEIVED, 0);
+    bool is_new = !skl_streq(session, a->session);
     struct skl_error err;
 
     if (skl_link_is_up(a->link))
         return; /* greeted already */
-    if (!skl_streq(session, a->session)) {
+    if (is_new) {
         agent_tasks_close(a);
         skl_link_reset(a->link);
         skl_strset(&a->session, session);
         received = 0;
     }
     a->exit_known = skl_tlv_find_num(payload, SKL_TAG_EXIT_KNOWN, 0) != 0;
+    /* The frame that said it went with its numbering. HELLO may have been too early for it, and what HELLO said may not
+     * be recorded yet: only a frame is confirmed. */
+    if (is_new && a->state == AGENT_ENDED && !a->exit_known)
+        agent_send_exit(a);
     if (skl_link_resume(a->link, received, &err) < 0) {
         skl_link_disconnect(a->link);
         return;

@@ -118,7 +118,7 @@ static bool read_oom_count(uint64_t *ret)
 
 static uint64_t oom_before;
 
-static void send_exit(struct agent *a)
+void agent_send_exit(struct agent *a)
 {
     SKL_AUTO_BUF struct skl_buf b = {0};
 
@@ -143,12 +143,13 @@ static void on_end(void *arg, int code, int signo)
     a->exit_signal = signo;
     a->oom = signo == SIGKILL && read_oom_count(&oom) && oom > oom_before;
     a->finished_ns = skl_wall_ns();
+    a->ended_ms = skl_mono_ms();
     a->exit_known = false;
     /* As with a process namespace: nothing of the container outlives its first process. */
     agent_signal_all(SIGKILL);
     agent_send_output(a);
     if (a->session)
-        send_exit(a);
+        agent_send_exit(a);
     if (a->options->http_hold_s > 0)
         agent_invocation_over(a);
     agent_check_life(a);
@@ -267,7 +268,6 @@ static void look(void *arg)
 void agent_check_life(struct agent *a)
 {
     int64_t now = skl_mono_ms();
-    int64_t since_end_ms = (skl_wall_ns() - a->finished_ns) / SKL_NS_PER_MS;
     bool warm;
 
     if (a->state == AGENT_RUNNING || a->leaving)
@@ -277,7 +277,7 @@ void agent_check_life(struct agent *a)
     /* The exit frame has been confirmed: nothing numbered is on the way. */
     if (a->any_run && skl_link_is_up(a->link) && skl_link_kept(a->link) == 0)
         a->exit_known = true;
-    warm = a->any_run && !a->shutting_down && since_end_ms < (int64_t)a->warm_seconds * 1000;
+    warm = a->any_run && !a->shutting_down && now - a->ended_ms < (int64_t)a->warm_seconds * 1000;
     if ((a->any_run || a->shutting_down) && !warm &&
         (is_delivered(a) ||
          now - a->last_up_ms > (a->shutting_down ? STOPPED_KEEP_MS : KEEP_RESULT_MS))) {

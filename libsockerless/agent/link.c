@@ -421,9 +421,12 @@ static void take_numbered(struct skl_link *l, const struct skl_frame *f)
             return;
         }
     }
+    /* Counted when it has been acted on: what is confirmed before that is lost when we die in between. */
+    l->events->on_frame(l->arg, f);
+    if (l->closed)
+        return;
     l->received++;
     schedule_ack(l, f->payload.n);
-    l->events->on_frame(l->arg, f);
 }
 
 static void on_message(void *arg, const uint8_t *p, size_t n)

@@ -113,6 +113,7 @@ struct skl_session {
     bool start_lost;    /* START or its answer went with the numbering */
     uint64_t taken;     /* main output: next offset */
     uint64_t acked;     /* ... and what the owner has confirmed */
+    bool in_output;     /* the agent is told of that later */
 
     bool exit_pending; /* reported, but output is still missing */
     struct skl_exit exit;

@@ -67,7 +67,7 @@ static void exit_frame(struct skl_session *s, struct skl_str p)
 static void output_frame(struct skl_session *s, const struct skl_frame *f)
 {
     struct skl_str data;
-    uint64_t offset;
+    uint64_t offset, acked = s->acked;
 
     if (f->payload.n < 8) {
         session_violation(s, "output without an offset");
@@ -88,10 +88,15 @@ static void output_frame(struct skl_session *s, const struct skl_frame *f)
     }
     offset = s->taken;
     s->taken += data.n;
+    s->in_output = true;
     s->events->on_output(s->owner, s, f->type == SKL_FRAME_STDERR, offset, data);
+    s->in_output = false;
     /* An owner that could not store it has cut the connection: the next greeting says from where. */
     if (!s->closed)
         tell_exit(s);
+    /* Last, because an agent whose output and exit are confirmed may leave: its exit must be recorded then. */
+    if (!s->closed && s->acked > acked)
+        skl_link_ack_main(s->link, s->acked);
 }
 
 static void started_frame(struct skl_session *s, struct skl_str p)
@@ -235,7 +240,8 @@ void skl_session_ack(struct skl_session *s, uint64_t offset)
     if (s->closed || offset <= s->acked || offset > s->taken)
         return; /* not of this instance, or said before */
     s->acked = offset;
-    skl_link_ack_main(s->link, offset);
+    if (!s->in_output)
+        skl_link_ack_main(s->link, offset);
 }
 
 size_t skl_session_stdin_credit(const struct skl_session *s)

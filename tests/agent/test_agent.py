@@ -257,6 +257,45 @@ class Agent(unittest.TestCase):
         c.send("CREDIT", 1, records(("CONSUMED", end["OFFSET"]), ("RECEIVED", c.received)))
         self.assertEqual(p.wait(30), 9)
 
+    def test_an_exit_between_hello_and_welcome_is_told_to_a_new_backend(self):
+        p = self.run_agent()
+        c, _ = self.backend.greet()
+        go = os.path.join(self.dir, "go")
+        c.send("START", 1, start(["sh", "-c", f"until [ -e {go} ]; do sleep 0.02; done; exit 9"]))
+        c.until("STARTED")
+        c.close()
+        c, hello = self.backend.hear()
+        self.assertEqual(hello["STATE"], 1)
+        open(go, "w").close()
+        pid = hello["PID"]
+        init = subprocess.check_output(["pgrep", "-P", str(p.pid)], text=True).split()[0]
+        while os.path.exists(f"/proc/{init}/root/proc/{pid}"):
+            time.sleep(0.02)
+        self.backend.session = "another"
+        self.backend.welcome(c)
+        end = parse(c.until("EXIT")[-1][2])
+        self.assertEqual((end["RUN"], end["CODE"]), (1, 9))
+        self.assertEqual(c.received, 1)  # the first of the new numbering
+        c.send("CREDIT", 0, records(("RECEIVED", 1)))
+        self.assertEqual(p.wait(30), 9)
+
+    def test_an_exit_that_hello_told_is_not_taken_for_known(self):
+        p = self.run_agent()
+        c, _ = self.backend.greet()
+        c.send("START", 1, start(["sh", "-c", "exit 9"]))
+        c.until("EXIT")
+        c.close()
+        for session in ("another", "a third"):  # both may have died before they recorded what HELLO told
+            c, hello = self.backend.hear()
+            self.assertEqual((hello["STATE"], hello["CODE"]), (2, 9))
+            self.backend.session = session
+            self.backend.welcome(c)
+            self.assertEqual(parse(c.until("EXIT")[-1][2])["CODE"], 9)
+            if session == "another":
+                c.close()
+        c.send("CREDIT", 0, records(("RECEIVED", 1)))
+        self.assertEqual(p.wait(30), 9)
+
     def test_nothing_in_a_pipe_is_lost_when_the_time_for_it_is_over(self):
         p = self.run_agent()
         c, _ = self.backend.greet()

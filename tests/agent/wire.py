@@ -137,13 +137,20 @@ class Backend:
 
     def greet(self, offset=0, received=None, **extra):
         """A connection after HELLO and WELCOME; (connection, what HELLO said)."""
+        c, hello = self.hear()
+        self.welcome(c, offset, received, **extra)
+        return c, hello
+
+    def hear(self):
+        """A connection that has said HELLO; (connection, what it said)."""
         c = self.accept()
         kind, _, payload = c.frame()
         assert kind == "HELLO", kind
-        hello = parse(payload)
+        return c, parse(payload)
+
+    def welcome(self, c, offset=0, received=None, **extra):
         c.send("WELCOME", 0, records(("VERSION", 1), ("SESSION", self.session), ("RECEIVED", received or 0), ("OFFSET", offset),
                                      *extra.items()))
-        return c, hello
 
     def close(self):
         self.listener.close()

@@ -26,7 +26,7 @@ struct owner {
     struct skl_session *s;
     uint64_t resume; /* what on_hello answers */
     bool exit_known, refuse, no_ack, lose_output;
-    bool forget_on_exit, forget_on_gone;
+    bool forget_on_exit, forget_on_gone, reconnect_on_exit;
     unsigned start_on_up; /* the run */
 };
 
@@ -114,6 +114,8 @@ static void owner_exit(void *arg, struct skl_session *s, const struct skl_exit *
                  exit->oom ? " oom" : "");
     if (o->forget_on_exit)
         skl_agents_forget(agents, ID_A);
+    if (o->reconnect_on_exit)
+        skl_session_reconnect(s);
 }
 
 static void owner_stdin_credit(void *arg, struct skl_session *s)

@@ -397,6 +397,46 @@ START_TEST(exit_waits_for_the_output)
 }
 END_TEST
 
+/* An agent whose output and exit are confirmed may leave. The owner records the exit in its callback: what a daemon
+ * that dies there must not have said yet is looked at by cutting the connection there. */
+START_TEST(output_is_confirmed_after_the_exit_that_waits_for_it)
+{
+    struct fake f = {0};
+    agents_begin();
+    fake_running(&f);
+    owner.reconnect_on_exit = true;
+    fake_say(&f, SKL_FRAME_EXIT, 1, "nnn", SKL_TAG_RUN, 1, SKL_TAG_CODE, 0, SKL_TAG_OFFSET, 6);
+    fake_output(&f, false, 0, SKL_STR("abc"));
+    owner_told("out 0 0 abc;");
+    net_until(f.main_acked == 3);
+    fake_output(&f, false, 3, SKL_STR("def"));
+    owner_told("out 0 3 def;exit 1 0 0;down;");
+    net_until(f.closes == 1);
+    ck_assert_uint_eq(f.main_acked, 3);
+    fake_end(&f);
+    agents_end();
+}
+END_TEST
+
+START_TEST(a_frame_is_confirmed_after_it_was_acted_on)
+{
+    static char padding[70000]; /* so much that it is confirmed at once */
+    struct fake f = {0};
+    agents_begin();
+    fake_running(&f);
+    net_until(f.backend_received == 1); /* STARTED */
+    owner.reconnect_on_exit = true;
+    memset(padding, 'x', sizeof(padding) - 1);
+    fake_say(&f, SKL_FRAME_EXIT, 1, "nnns", SKL_TAG_RUN, 1, SKL_TAG_CODE, 0, SKL_TAG_OFFSET, 0,
+             SKL_TAG_MESSAGE, padding);
+    owner_told("exit 1 0 0;down;");
+    net_until(f.closes == 1);
+    ck_assert_uint_eq(f.backend_received, 1);
+    fake_end(&f);
+    agents_end();
+}
+END_TEST
+
 static void hello_ended(struct fake *f, const char *instance, int run, int code, int produced)
 {
     fake_say(f, SKL_FRAME_HELLO, 0, "nssnnnnn", SKL_TAG_VERSION, SKL_WIRE_VERSION,
@@ -748,6 +788,8 @@ int main(void)
     tcase_add_test(t, output_that_could_not_be_stored_comes_again);
     tcase_add_test(t, more_unconfirmed_output_than_the_window_is_refused);
     tcase_add_test(t, exit_waits_for_the_output);
+    tcase_add_test(t, output_is_confirmed_after_the_exit_that_waits_for_it);
+    tcase_add_test(t, a_frame_is_confirmed_after_it_was_acted_on);
     tcase_add_test(t, hello_brings_the_exit_to_a_new_backend);
     tcase_add_test(t, an_exit_that_is_known_is_not_told);
     tcase_add_test(t, a_short_run_over_a_reconnect_is_told_in_order);
