@@ -1,7 +1,7 @@
 /* Which containers may have an agent, and the door for those that dial in.
  *
  * The door learns nothing to whom has no token: an unknown container, a forgotten one and a wrong token get the same
- * answer after the same comparison, and a flood of them a few log lines.
+ * answer after the same comparison, and a flood of them a few log lines. An address that keeps on is told to wait.
  */
 #include "agent/registry.h"
 
@@ -25,6 +25,7 @@ struct skl_agents *skl_agents_new(uv_loop_t *loop, const struct skl_session_even
     a->events = events;
     skl_map_init(&a->entries);
     skl_random_hex(a->nobody, 64);
+    agent_rate_init(&a->rate);
     return a;
 }
 
@@ -188,12 +189,19 @@ static bool is_agents_route(const struct skl_http *x)
 
 static void refuse(struct skl_agents *a, struct skl_http *x)
 {
+    int64_t now = (int64_t)uv_now(a->loop);
     char peer[128], held_back[24];
 
     skl_http_peer_name(x, peer, sizeof(peer));
-    if (agent_log_allowed(&a->refused, (int64_t)uv_now(a->loop), held_back))
+    if (agent_log_allowed(&a->refused, now, held_back))
         skl_warn("agent", "an agent without a valid token was refused", "peer", peer, "held_back",
                  held_back, NULL);
+    if (agent_rate_failed(&a->rate, peer, now)) {
+        skl_http_close_after(x);
+        skl_http_answer(x, 429, "application/json", "Retry-After: 10\r\n",
+                        SKL_STR("{\"message\":\"too many requests\"}\n"));
+        return;
+    }
     skl_http_answer(x, 401, "application/json", "WWW-Authenticate: Bearer\r\n",
                     SKL_STR("{\"message\":\"unauthorized\"}\n"));
 }

@@ -3,7 +3,8 @@
  * Shape   one entry per container that was prepared: token, session or NULL. Reverse agents arrive at
  *         skl_agents_accept(); forward ones are dialled by skl_agents_dial().
  * Rules   wrong, missing and forgotten tokens get 401 in the same time and a log line without secrets;
- *         an agent reaches its own container's entry only
+ *         an agent reaches its own container's entry only. An address that goes on gets 429 and its connections
+ *         end; a valid token passes all the same.
  * Thread  loop thread
  */
 #ifndef SKL_AGENT_REGISTRY_H

@@ -7,6 +7,7 @@
 #ifndef SKL_AGENT_SESSION_INTERNAL_H
 #define SKL_AGENT_SESSION_INTERNAL_H
 
+#include "agent/rate.h"
 #include "agent/registry.h"
 #include "base/id.h"
 #include "base/limits.h"
@@ -38,6 +39,7 @@ struct skl_agents {
     struct skl_map entries;
     char nobody[65]; /* stands in for the token of a container that does not exist */
     struct agent_log_gate refused, broken;
+    struct agent_rate rate;
     bool closed;
 };
 

@@ -129,6 +129,11 @@ static void decide_keep_alive(struct skl_http *x)
         x->close_after = true;
 }
 
+void skl_http_close_after(struct skl_http *x)
+{
+    x->close_after = true;
+}
+
 static void end_head(struct skl_http *x, struct skl_buf *b)
 {
     if (x->close_after)

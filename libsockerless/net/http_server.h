@@ -87,6 +87,8 @@ void skl_http_begin(struct skl_http *x, int status, const char *content_type, co
 void skl_http_write(struct skl_http *x, const void *p, size_t n);
 bool skl_http_congested(const struct skl_http *x);
 void skl_http_on_drain(struct skl_http *x, void (*on_drain)(void *owner));
+/* The answer, which is still to come, is the last on this connection. */
+void skl_http_close_after(struct skl_http *x);
 void skl_http_end(struct skl_http *x); /* on_end follows, not before this returns */
 void skl_http_abort(struct skl_http *x); /* cuts the connection: a streamed answer that failed */
 

@@ -122,6 +122,30 @@ class Connection:
         self.sock.close()
 
 
+class AgentEnd(Connection):
+    """The agent's end of a connection to a real backend; Closed(status) when it is not let in."""
+
+    def __init__(self, port, container, token, host="127.0.0.1"):
+        self.sock, self.data, self.received = socket.create_connection((host, port), 30), b"", 0
+        self.sock.sendall(f"GET /agent/v1 HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                          f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+                          f"Authorization: Bearer {token}\r\nX-Sockerless-Container: {container}\r\n\r\n".encode())
+        status = int(self._until(b"\r\n\r\n").split()[1])
+        if status != 101:
+            self.sock.close()
+            raise Closed(status)
+
+    def send_raw(self, data):
+        """Masked, as clients have to; the mask of zeros leaves the data as it is."""
+        n = len(data)
+        head = bytes([0x82, 0x80 | n]) if n < 126 else struct.pack(">BBH", 0x82, 0xFE, n) if n < 65536 else struct.pack(">BBQ", 0x82, 0xFF, n)
+        self.sock.sendall(head + b"\0\0\0\0" + data)
+
+    def hello(self, container, instance="i1", state=0, **more):
+        self.send("HELLO", 0, records(("VERSION", 1), ("CONTAINER_ID", container), ("INSTANCE", instance), ("RECEIVED", 0),
+                                      ("STATE", state), *more.items()))
+
+
 class Backend:
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))

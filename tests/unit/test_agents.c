@@ -1,5 +1,6 @@
 /* The door for agents, forward dialling, and who of two instances is heard. */
 #include "agent/forward_tls.h"
+#include "agent/rate.h"
 #include "agent_helper.h"
 
 #define ID_A_TAIL "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -93,6 +94,44 @@ START_TEST(a_flood_of_refusals_is_a_few_log_lines)
     ck_assert_int_ge(lines, 1);
     ck_assert_int_le(lines, 10); /* a window may have ended in between */
     agents_end();
+}
+END_TEST
+
+/* One address for all here: strangers are held off, who has a token is not. */
+START_TEST(an_address_that_goes_on_is_told_to_wait)
+{
+    struct fake f = {0};
+    agents_begin();
+    for (int i = 0; i < AGENT_RATE_BURST + 60; i++) {
+        SKL_AUTO_BUF struct skl_buf b = {0};
+        ask_door("GET /agent/v1 HTTP/1.1\r\nHost: a\r\n\r\n", &b);
+        if (i < AGENT_RATE_BURST)
+            ck_assert(skl_str_starts(skl_buf_str(&b), "HTTP/1.1 401 "));
+        if (skl_str_starts(skl_buf_str(&b), "HTTP/1.1 429 ")) {
+            ck_assert_ptr_nonnull(strstr(b.p, "Connection: close\r\n"));
+            ck_assert_int_eq(fake_dial(&f, "/agent/v1", AUTH_A), 101);
+            fake_end(&f);
+            agents_end();
+            return;
+        }
+    }
+    ck_abort_msg("nobody was told to wait");
+}
+END_TEST
+
+START_TEST(patience_comes_back_with_time)
+{
+    struct agent_rate r;
+    agent_rate_init(&r);
+    for (int i = 0; i < AGENT_RATE_BURST; i++)
+        ck_assert(!agent_rate_failed(&r, "192.0.2.1:1000", 5000));
+    ck_assert(agent_rate_failed(&r, "192.0.2.1:1001", 5000)); /* the port does not count */
+    ck_assert(agent_rate_failed(&r, "192.0.2.1:1", 5000 + AGENT_RATE_EVERY_MS - 1));
+    ck_assert(!agent_rate_failed(&r, "192.0.2.1:1", 5000 + AGENT_RATE_EVERY_MS));
+    ck_assert(agent_rate_failed(&r, "192.0.2.1:1", 5000 + AGENT_RATE_EVERY_MS));
+    for (int i = 0; i < AGENT_RATE_BURST; i++)
+        ck_assert(!agent_rate_failed(&r, "192.0.2.1:1", INT64_MAX / 2));
+    ck_assert(agent_rate_failed(&r, "192.0.2.1:1", INT64_MAX / 2));
 }
 END_TEST
 
@@ -481,6 +520,8 @@ int main(void)
     tcase_add_loop_test(t, only_the_right_token_opens_the_door, 0, (int)SKL_ARRAY_LEN(doors));
     tcase_add_test(t, unknown_wrong_and_forgotten_get_the_same_answer);
     tcase_add_test(t, a_flood_of_refusals_is_a_few_log_lines);
+    tcase_add_test(t, an_address_that_goes_on_is_told_to_wait);
+    tcase_add_test(t, patience_comes_back_with_time);
     tcase_add_test(t, a_token_without_an_upgrade_is_a_bad_request);
     tcase_add_test(t, forgetting_ends_session_and_token);
     tcase_add_test(t, forgetting_cuts_a_connection_that_has_not_greeted);
