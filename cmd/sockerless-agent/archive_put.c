@@ -1,9 +1,8 @@
 /* A tar stream into a directory.
  *
- * Members are written as they arrive. The names are cleaned (no "..", nothing absolute), and directories of the
- * archive are entered without following links that the archive itself brought: a link member that is later used
- * as a directory is replaced, so that no member leaves the destination. Times and modes of directories are set at the
- * end, because writing into them would change them again.
+ * Members are written as they arrive. The names are cleaned (no "..", nothing absolute). Links to directories are
+ * followed, as an Engine does: what they reach is the container's own, whose root is ours. Times and modes of
+ * directories are set at the end, because writing into them would change them again.
  *
  * Layers of built images come with marks (build/layer.h): owners by name, files whose place may be a directory here, and
  * directories that only have to exist. Whoever builds has not seen these files; here they are known.
