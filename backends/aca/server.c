@@ -100,12 +100,6 @@ static int check(void *ctx, const struct skl_container_spec *spec, struct skl_bu
         return rc;
     if (aca->agent == SKL_ACA_AGENT_NONE && (!spec->argv || !spec->argv[0]))
         return skl_fail(err, SKL_E_INVALID, "no command specified");
-    for (size_t i = 0; i < spec->n_mounts; i++)
-        if (skl_streq(spec->mounts[i].type, "volume"))
-            skl_buf_addf(warnings,
-                         "the content of volume %s lives as long as the container's workload: "
-                         "volumes are not shared or kept by this backend yet\n",
-                         spec->mounts[i].name ? spec->mounts[i].name : "");
     if (spec->privileged)
         skl_buf_adds(warnings, "Azure Container Apps runs no privileged containers: --privileged "
                                "has no effect\n");

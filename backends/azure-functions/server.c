@@ -94,12 +94,6 @@ static int check(void *ctx, const struct skl_container_spec *spec, struct skl_bu
     if (spec->nano_cpus > 0 || spec->memory_bytes > 0)
         skl_buf_adds(warnings, "the App Service plan decides on CPU and memory: --cpus and "
                                "--memory have no effect\n");
-    for (size_t i = 0; i < spec->n_mounts; i++)
-        if (skl_streq(spec->mounts[i].type, "volume"))
-            skl_buf_addf(warnings,
-                         "the content of volume %s lives as long as the Function App's container: "
-                         "volumes are not shared or kept by this backend\n",
-                         spec->mounts[i].name ? spec->mounts[i].name : "");
     if (spec->privileged)
         skl_buf_adds(warnings, "Azure Functions runs no privileged containers: --privileged has no "
                                "effect\n");

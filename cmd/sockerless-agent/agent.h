@@ -98,7 +98,9 @@ struct agent {
     int64_t began_ns; /* by the files' clock: what has changed since is the workload's doing */
     /* "/" and "/etc" when the first command began: until then the platform and we put things there. */
     int64_t root_mtime_ns, etc_mtime_ns;
-    char *session; /* NULL: none yet */
+    int64_t run_began_ns; /* the same clock, when the newest command began */
+    int64_t put_ended_ns; /* ... and when the newest archive was written */
+    char *session;        /* NULL: none yet */
 
     enum agent_state state;
     unsigned run;
@@ -109,7 +111,7 @@ struct agent {
     int64_t finished_ns; /* as others are told */
     int64_t ended_ms;    /* as this process counts: a clock may be set */
     unsigned warm_seconds;
-    bool has_init; /* --init */
+    bool has_init;            /* --init */
     uint8_t ports[65536 / 8]; /* a bit for each that the run publishes: tunnels lead there only */
 
     struct skl_list tasks;  /* of struct agent_task */
@@ -171,6 +173,7 @@ void agent_tasks_close(struct agent *a);
 void agent_exec(struct agent *a, const struct skl_frame *f);         /* exec.c */
 void agent_archive_get(struct agent *a, const struct skl_frame *f);  /* archive_get.c */
 int64_t agent_mtime_ns(const char *path);                            /* archive_get.c; 0: none */
+int64_t agent_file_clock_ns(void);                                   /* archive_get.c */
 void agent_archive_put(struct agent *a, const struct skl_frame *f);  /* archive_put.c */
 void agent_archive_stat(struct agent *a, const struct skl_frame *f); /* archive_stat.c */
 void agent_top(struct agent *a, const struct skl_frame *f);          /* top.c */

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +73,15 @@ static void schedule(struct get *g)
 {
     if (!g->next)
         g->next = skl_timer_start(g->task.a->loop, 0, slice, g);
+}
+
+/* The clock that file systems stamp with: it is a few milliseconds behind the other one. */
+int64_t agent_file_clock_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME_COARSE, &t);
+    return t.tv_sec * SKL_NS_PER_S + t.tv_nsec;
 }
 
 int64_t agent_mtime_ns(const char *path)
@@ -350,6 +360,22 @@ static void add_data(struct get *g)
     skl_tar_write_padding(&g->out, g->size);
 }
 
+/* -- what has changed since the command began */
+
+static int64_t changed_since_ns; /* for nftw, which passes nothing on */
+
+static int look_at_change(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    return st->st_ctim.tv_sec * SKL_NS_PER_S + st->st_ctim.tv_nsec >= changed_since_ns;
+}
+
+/* By the times that nobody can set; what cannot be read counts as changed. */
+static bool has_changed(const struct agent *a, const char *path)
+{
+    changed_since_ns = a->run_began_ns;
+    return nftw(path, look_at_change, 64, FTW_PHYS) != 0;
+}
+
 /* -- to the backend */
 
 /* false: no credit; on_credit goes on. */
@@ -434,6 +460,10 @@ void agent_archive_get(struct agent *a, const struct skl_frame *f)
     skl_buf_init(&result, 64 * SKL_KIB);
     if (agent_stat_path(path ? path : "/", &result, &err) < 0) {
         agent_task_error(a, f->stream, skl_kind_status(err.kind), err.msg);
+        return;
+    }
+    if (skl_tlv_find_num(f->payload, SKL_TAG_IF_CHANGED, 0) && !has_changed(a, path ? path : "/")) {
+        agent_task_error(a, f->stream, 304, "nothing of it has changed since the command began");
         return;
     }
     g = skl_new0(struct get);

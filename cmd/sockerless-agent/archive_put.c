@@ -33,6 +33,7 @@ struct put {
     struct skl_tar_reader *reader;
     char *root;     /* real path of the destination, without a trailing slash ("" for /) */
     bool keep_type; /* a directory is not replaced by a file, nor the reverse */
+    bool replace;   /* the archive says all of the destination, its own mode and owner too */
     char *path;     /* of the member that is being written */
     int fd;
     struct dir_time *dirs;
@@ -91,14 +92,14 @@ static int make_parents(const struct put *p, char *path, struct skl_error *err)
     return 0;
 }
 
-static int remove_tree(const char *path)
+static int remove_tree(const char *path);
+
+static int empty_dir(const char *path)
 {
     struct dirent *e;
-    DIR *d;
+    DIR *d = opendir(path);
+    int rc = 0;
 
-    if (unlink(path) == 0 || errno == ENOENT)
-        return 0;
-    d = opendir(path);
     if (!d)
         return -errno;
     while ((e = readdir(d))) {
@@ -108,11 +109,22 @@ static int remove_tree(const char *path)
             continue;
         skl_buf_init(&b, 16 * PATH_MAX);
         skl_buf_addf(&b, "%s/%s", path, e->d_name);
-        if (b.failed || remove_tree(b.p) < 0)
+        rc = b.failed ? -ENAMETOOLONG : remove_tree(b.p);
+        if (rc < 0)
             break;
     }
     closedir(d);
-    return rmdir(path) < 0 ? -errno : 0;
+    return rc;
+}
+
+static int remove_tree(const char *path)
+{
+    int rc;
+
+    if (unlink(path) == 0 || errno == ENOENT)
+        return 0;
+    rc = empty_dir(path);
+    return rc < 0 ? rc : rmdir(path) < 0 ? -errno : 0;
 }
 
 /* What stands where the member goes is taken away, unless both are directories. */
@@ -277,10 +289,10 @@ static int begin_member(struct put *p, const struct skl_tar_entry *e, struct skl
     free(skl_take(&p->path));
     if (rc < 0)
         return rc;
-    if (!*name) /* the destination itself */
+    if (!*name && (!p->replace || e->type != SKL_TAR_DIR)) /* the destination itself */
         return 0;
-    p->path = join(p, name);
-    rc = make_parents(p, p->path, err);
+    p->path = *name ? join(p, name) : skl_strdup(p->root);
+    rc = *name ? make_parents(p, p->path, err) : 0;
     if (rc == 0 && mark(e, MARK_OWNER).n > 0)
         rc = find_owner(p, mark(e, MARK_OWNER), err);
     if (rc == 0)
@@ -395,6 +407,7 @@ static void on_frame(struct agent_task *t, const struct skl_frame *f)
             return;
         }
         set_dir_times(p);
+        t->a->put_ended_ns = agent_file_clock_ns();
         agent_task_result(t->a, t->stream, skl_str_n("", 0));
         agent_task_end(t);
         put_free(p);
@@ -427,6 +440,16 @@ static int find_root(const char *path, char **ret, struct skl_error *err)
     return 0;
 }
 
+/* Never the root of the container, whatever is asked. */
+static bool clear(const char *root, struct skl_error *err)
+{
+    int rc = *root ? empty_dir(root) : -EINVAL;
+
+    if (rc < 0)
+        (void)agent_path_fail(err, -rc, *root ? root : "/");
+    return rc == 0;
+}
+
 void agent_archive_put(struct agent *a, const struct skl_frame *f)
 {
     char *path SKL_AUTO_STR = skl_tlv_find_dup(f->payload, SKL_TAG_PATH);
@@ -438,7 +461,13 @@ void agent_archive_put(struct agent *a, const struct skl_frame *f)
         agent_task_error(a, f->stream, skl_kind_status(err.kind), err.msg);
         return;
     }
+    if (skl_tlv_find_num(f->payload, SKL_TAG_REPLACE, 0) && !clear(root, &err)) {
+        agent_task_error(a, f->stream, skl_kind_status(err.kind), err.msg);
+        free(root);
+        return;
+    }
     p = skl_new0(struct put);
+    p->replace = skl_tlv_find_num(f->payload, SKL_TAG_REPLACE, 0) != 0;
     p->root = root;
     p->fd = -1;
     p->keep_type = skl_tlv_find_num(f->payload, SKL_TAG_NO_OVERWRITE_DIR, 0) != 0;

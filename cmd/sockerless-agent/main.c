@@ -16,7 +16,6 @@
 #define START_TIMEOUT_S 300
 #define WARM_SECONDS    30
 
-
 static const char usage[] =
     "Usage: sockerless-agent [--callback URL | --addr ADDR] -- COMMAND [ARGUMENT]...\n"
     "       sockerless-agent --http-port PORT [--http-hold SECONDS] [--http-stay] -- COMMAND...\n"
@@ -170,15 +169,6 @@ static void watch(struct agent *a, uv_signal_t *h, uv_signal_cb cb, int signo)
     uv_signal_start(h, cb, signo);
 }
 
-/* The clock that file systems stamp with: it is a few milliseconds behind the other one. */
-static int64_t file_clock_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME_COARSE, &t);
-    return t.tv_sec * SKL_NS_PER_S + t.tv_nsec;
-}
-
 static int run(const struct skl_agent_options *o)
 {
     static struct agent a;
@@ -192,7 +182,7 @@ static int run(const struct skl_agent_options *o)
     a.warm_seconds = o->warm_seconds;
     a.output = agent_output_new();
     skl_random_hex(a.instance, 32);
-    a.began_ns = file_clock_ns();
+    a.began_ns = agent_file_clock_ns();
     skl_list_init(&a.tasks);
     skl_list_init(&a.held);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1); /* orphans come to us, also when we are not process 1 */

@@ -10,9 +10,9 @@
 #include "base/limits.h"
 
 #define KEEP_RESULT_MS                                                                             \
-    (10 * 60 * 1000) /* without a connection, for output and code to be fetched */
+    (10 * 60 * 1000)          /* without a connection, for output and code to be fetched */
 #define STOPPED_KEEP_MS 20000 /* the same when the platform ends the workload */
-#define LOOK_MS 1000
+#define LOOK_MS         1000
 
 /* -- the specification of a process */
 
@@ -157,6 +157,16 @@ static void on_end(void *arg, int code, int signo)
 
 /* -- START */
 
+/* That clock ticks every few milliseconds: what was just delivered must not look like the command's work. */
+static int64_t await_file_clock(int64_t after_ns)
+{
+    int64_t now_ns;
+
+    while ((now_ns = agent_file_clock_ns()) == after_ns)
+        (void)usleep(500);
+    return now_ns;
+}
+
 static void read_ports(struct agent *a, struct skl_str payload)
 {
     struct skl_tlv r;
@@ -189,6 +199,7 @@ void agent_start(struct agent *a, struct skl_str payload)
         a->root_mtime_ns = agent_mtime_ns("/");
         a->etc_mtime_ns = agent_mtime_ns("/etc");
     }
+    a->run_began_ns = await_file_clock(a->put_ended_ns);
     (void)read_oom_count(&oom_before);
     skl_link_forget(a->link, SKL_STREAM_MAIN);
     agent_read_process_spec(a, payload, &spec);
@@ -277,7 +288,9 @@ void agent_check_life(struct agent *a)
     /* The exit frame has been confirmed: nothing numbered is on the way. */
     if (a->any_run && skl_link_is_up(a->link) && skl_link_kept(a->link) == 0)
         a->exit_known = true;
-    warm = a->any_run && !a->shutting_down && now - a->ended_ms < (int64_t)a->warm_seconds * 1000;
+    /* What is still asked for (a volume's content) is given before the warm time ends. */
+    warm = a->any_run && !a->shutting_down &&
+           (now - a->ended_ms < (int64_t)a->warm_seconds * 1000 || !skl_list_empty(&a->tasks));
     if ((a->any_run || a->shutting_down) && !warm &&
         (is_delivered(a) ||
          now - a->last_up_ms > (a->shutting_down ? STOPPED_KEEP_MS : KEEP_RESULT_MS))) {

@@ -132,6 +132,9 @@ struct skl_get_events {
 };
 struct skl_transfer *skl_session_get(struct skl_session *s, const char *path,
                                      const struct skl_get_events *events, void *arg);
+/* NOTMODIFIED when nothing of it was changed since the command began. */
+struct skl_transfer *skl_session_get_changed(struct skl_session *s, const char *path,
+                                             const struct skl_get_events *events, void *arg);
 struct skl_transfer *skl_session_view(struct skl_session *s, enum skl_view view,
                                       const struct skl_get_events *events, void *arg);
 void skl_transfer_consumed(struct skl_transfer *t, size_t n);
@@ -140,6 +143,7 @@ void skl_transfer_cancel(struct skl_transfer *t); /* on_end does not run any mor
 struct skl_put_options {
     const char *path;
     bool no_overwrite_dir_non_dir, copy_uidgid;
+    bool replace; /* what else is in the directory goes; its own mode and owner are the archive's */
 };
 struct skl_put_events {
     void (*on_credit)(void *arg);

@@ -122,6 +122,17 @@ struct skl_transfer *skl_session_get(struct skl_session *s, const char *path,
     return open_get(s, &b, events, arg);
 }
 
+struct skl_transfer *skl_session_get_changed(struct skl_session *s, const char *path,
+                                             const struct skl_get_events *events, void *arg)
+{
+    SKL_AUTO_BUF struct skl_buf b = {0};
+
+    skl_buf_init(&b, AGENT_PATH_MAX + 64);
+    skl_tlv_strz(&b, SKL_TAG_PATH, path);
+    skl_tlv_u64(&b, SKL_TAG_IF_CHANGED, 1);
+    return open_get(s, &b, events, arg);
+}
+
 struct skl_transfer *skl_session_view(struct skl_session *s, enum skl_view view,
                                       const struct skl_get_events *events, void *arg)
 {
@@ -154,6 +165,7 @@ struct skl_transfer *skl_session_put(struct skl_session *s, const struct skl_put
     skl_tlv_strz(&b, SKL_TAG_PATH, options->path);
     skl_tlv_u64(&b, SKL_TAG_NO_OVERWRITE_DIR, options->no_overwrite_dir_non_dir);
     skl_tlv_u64(&b, SKL_TAG_COPY_UIDGID, options->copy_uidgid);
+    skl_tlv_u64(&b, SKL_TAG_REPLACE, options->replace);
     session_stream_open(&t->stream, &ops, s, SKL_FRAME_ARCHIVE_PUT, &b);
     return t;
 }

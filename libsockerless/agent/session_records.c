@@ -41,6 +41,8 @@ static bool is_number(uint16_t tag)
     case SKL_TAG_CONSUMED:
     case SKL_TAG_PORT:
     case SKL_TAG_VIEW:
+    case SKL_TAG_IF_CHANGED:
+    case SKL_TAG_REPLACE:
         return true;
     default:
         return false;
@@ -72,8 +74,9 @@ const char *session_check_records(const struct skl_frame *f)
 
 void session_read_error(const struct skl_frame *f, struct skl_error *ret, int *code)
 {
-    static const enum skl_kind kinds[] = {SKL_E_INVALID,  SKL_E_FORBIDDEN, SKL_E_NOTFOUND,
-                                          SKL_E_CONFLICT, SKL_E_TOOBIG,    SKL_E_UNSUPPORTED};
+    static const enum skl_kind kinds[] = {SKL_E_INVALID,    SKL_E_FORBIDDEN, SKL_E_NOTFOUND,
+                                          SKL_E_CONFLICT,   SKL_E_TOOBIG,    SKL_E_UNSUPPORTED,
+                                          SKL_E_NOTMODIFIED};
     char *message SKL_AUTO_STR = skl_tlv_find_dup(f->payload, SKL_TAG_MESSAGE);
     uint64_t said = skl_tlv_find_num(f->payload, SKL_TAG_CODE, 500);
     enum skl_kind kind = SKL_E_INTERNAL;

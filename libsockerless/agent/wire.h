@@ -109,8 +109,10 @@ enum skl_frame_type {
     X(PRIVILEGED, 47)                                                                              \
     X(SYMLINK_PATH, 48) /* ARCHIVE_GET of a link: how the name in the archive is to be */          \
     X(CONSUMED, 49)     /* CREDIT: data bytes of the stream consumed so far, from its beginning */ \
-    X(PORT, 50)         /* TUNNEL_OPEN; START: repeated, what it may name */                                                          \
-    X(VIEW, 51)         /* ARCHIVE_GET, in the place of PATH: enum skl_view */
+    X(PORT, 50)         /* TUNNEL_OPEN; START: repeated, what it may name */                       \
+    X(VIEW, 51)         /* ARCHIVE_GET, in the place of PATH: enum skl_view */                     \
+    X(IF_CHANGED, 52)   /* ARCHIVE_GET: 1: ERROR 304 if nothing of it changed since START */       \
+    X(REPLACE, 53) /* ARCHIVE_PUT: 1: the directory becomes what the archive says, itself too */
 
 enum skl_tag {
 #define X(name, value) SKL_TAG_##name = value,

@@ -9,11 +9,11 @@
 #define SKL_MAX_REQUEST_LINE  (256 * SKL_KIB)
 #define SKL_MAX_HEADERS       (320 * SKL_KIB) /* the line and all header fields */
 #define SKL_MAX_HEADER_COUNT  128
-#define SKL_MAX_JSON_BODY     (4 * SKL_MIB)   /* a create body with hundreds of variables is 100 KiB */
+#define SKL_MAX_JSON_BODY     (4 * SKL_MIB) /* a create body with hundreds of variables is 100 KiB */
 #define SKL_MAX_JSON_DEPTH    200
-#define SKL_MAX_CLOUD_BODY    (32 * SKL_MIB)  /* a page of log rows */
-#define SKL_MAX_REGISTRY_BODY (8 * SKL_MIB)   /* image configs are tens of KiB */
-#define SKL_MAX_ANSWER_JSON   (64 * SKL_MIB)  /* a list of 10,000 containers is about 10 MiB */
+#define SKL_MAX_CLOUD_BODY    (32 * SKL_MIB) /* a page of log rows */
+#define SKL_MAX_REGISTRY_BODY (8 * SKL_MIB)  /* image configs are tens of KiB */
+#define SKL_MAX_ANSWER_JSON   (64 * SKL_MIB) /* a list of 10,000 containers is about 10 MiB */
 
 /* A stream's output queue: above high stop the source, below low go on. */
 #define SKL_STREAM_HIGH_WATER (512 * SKL_KIB)
@@ -24,15 +24,16 @@
 #define SKL_FRAME_MAX_PAYLOAD (64 * SKL_KIB)
 #define SKL_LINK_WINDOW       (256 * SKL_KIB) /* credit per agent stream, each way */
 #define SKL_AGENT_MAX_STREAMS 1024
-#define SKL_MAX_CONNECTIONS   65536           /* per listener */
+#define SKL_MAX_CONNECTIONS   65536 /* per listener */
 #define SKL_MAX_WORKERS       256
-#define SKL_MAX_STAGED        (512 * SKL_MIB) /* archives copied into one created container */
+#define SKL_MAX_STAGED        (512 * SKL_MIB)    /* archives copied into one created container */
+#define SKL_MAX_VOLUME        (INT64_C(4) << 30) /* content that is carried from one run to the next */
 
 /* Slow clients. */
-#define SKL_HEADER_TIMEOUT_MS  30000
-#define SKL_IDLE_TIMEOUT_MS    300000  /* keep-alive without a request */
-#define SKL_BODY_STALL_MS      300000  /* no byte of a request body for so long */
+#define SKL_HEADER_TIMEOUT_MS 30000
+#define SKL_IDLE_TIMEOUT_MS   300000 /* keep-alive without a request */
+#define SKL_BODY_STALL_MS     300000 /* no byte of a request body for so long */
 
-#define SKL_EVENT_HISTORY      256     /* as a Docker Engine keeps */
+#define SKL_EVENT_HISTORY 256 /* as a Docker Engine keeps */
 
 #endif

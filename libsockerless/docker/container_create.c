@@ -116,6 +116,47 @@ static int parse(struct skl_create *x, const cJSON *body, struct skl_error *err)
     return rc;
 }
 
+/* Another container that writes to the same volume; NULL: none. */
+static const struct skl_container *other_writer(const struct skl_create *x, const char *volume)
+{
+    struct skl_list *it;
+
+    skl_list_foreach (it, skl_container_all(x->engine->store)) {
+        const struct skl_container *c = SKL_LIST_ENTRY(it, struct skl_container, in_store);
+
+        for (size_t i = 0; skl_container_is_running(c) && i < c->spec.n_mounts; i++)
+            if (c->spec.mounts[i].rw && skl_streq(c->spec.mounts[i].type, "volume") &&
+                skl_streq(c->spec.mounts[i].name, volume))
+                return c;
+    }
+    return NULL;
+}
+
+/* What a user of an Engine would not expect of volumes (driver/volume_content.h). */
+static void warn_volumes(struct skl_create *x)
+{
+    const struct skl_container_spec *spec = &x->c->spec;
+
+    for (size_t i = 0; i < spec->n_mounts; i++) {
+        const struct skl_mount *m = &spec->mounts[i];
+        const struct skl_container *other;
+
+        if (!skl_streq(m->type, "volume") || skl_str_empty(m->name) || m->anonymous)
+            continue;
+        other = other_writer(x, m->name);
+        if (!x->engine->backend->has_agent(x->engine->backend_ctx, spec, NULL))
+            skl_buf_addf(&x->warnings,
+                         "the content of volume %s ends with the container's workload: only an "
+                         "agent carries it to the next one\n",
+                         m->name);
+        else if (other)
+            skl_buf_addf(&x->warnings,
+                         "volume %s is in use by %s, which runs: neither will see what the other "
+                         "writes, and what the later one leaves at its end is kept\n",
+                         m->name, other->name);
+    }
+}
+
 /* Files of a built image are brought by the agent. */
 static int check_layers(const struct skl_create *x, struct skl_error *err)
 {
@@ -154,6 +195,8 @@ static int fill(struct skl_create *x, const char *platform, struct skl_error *er
         rc = skl_create_take_networks(x, err);
     if (rc == 0 && x->engine->backend->check)
         rc = x->engine->backend->check(x->engine->backend_ctx, &x->c->spec, &x->warnings, err);
+    if (rc == 0)
+        warn_volumes(x);
     return rc < 0 ? rc : check_layers(x, err);
 }
 

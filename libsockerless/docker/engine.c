@@ -24,12 +24,19 @@ static int open_registry(struct skl_engine *e, struct skl_error *err)
     return skl_registry_new(&settings, e->rest, &e->registry, err);
 }
 
+static int make_dir(const char *path, struct skl_error *err)
+{
+    return mkdir(path, 0700) < 0 && errno != EEXIST
+               ? skl_fail_errno(err, errno, "making '%s'", path)
+               : 0;
+}
+
 int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
                     const struct skl_backend *backend, void *backend_ctx, struct skl_engine **ret,
                     struct skl_error *err)
 {
     struct skl_engine *e = skl_new0(struct skl_engine);
-    SKL_AUTO_BUF struct skl_buf spool_dir = {0}, layers_dir = {0};
+    SKL_AUTO_BUF struct skl_buf spool_dir = {0}, layers_dir = {0}, volumes_dir = {0};
     int rc;
 
     e->loop = loop;
@@ -42,13 +49,17 @@ int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
     skl_buf_addf(&spool_dir, "%s/output", settings->state_dir);
     skl_buf_init(&layers_dir, 4096);
     skl_layers_dir(settings, &layers_dir);
+    skl_buf_init(&volumes_dir, 4096);
+    skl_buf_addf(&volumes_dir, "%s/volumes", settings->state_dir);
     rc = skl_store_open(loop, settings->state_dir, &e->store, err);
     if (rc == 0)
         rc = skl_layers_open(e, err);
     if (rc == 0)
         rc = open_registry(e, err);
-    if (rc == 0 && mkdir(spool_dir.p, 0700) < 0 && errno != EEXIST)
-        rc = skl_fail_errno(err, errno, "making '%s'", spool_dir.p);
+    if (rc == 0)
+        rc = make_dir(spool_dir.p, err);
+    if (rc == 0)
+        rc = make_dir(volumes_dir.p, err);
     if (rc < 0) {
         skl_registry_free(e->registry);
         skl_rest_free(e->rest);
@@ -61,6 +72,7 @@ int skl_engine_open(uv_loop_t *loop, const struct skl_engine_settings *settings,
         .store = e->store,
         .spool_dir = spool_dir.p,
         .layers_dir = layers_dir.p,
+        .volumes_dir = volumes_dir.p,
         .agent_token = settings->agent_token,
         .warm_seconds = settings->warm_seconds,
         .agent_grace_ms = settings->agent_grace_ms,

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "docker/layers.h"
 #include "docker/lifecycle_internal.h"
+#include "driver/volume_content.h"
 
 #define RETRY_FIRST_MS 1000
 #define RETRY_MAX_MS   60000
@@ -15,8 +16,11 @@ static void remove_anonymous_volumes(struct skl_engine *e, char **names)
     for (char **p = names; p && *p; p++) {
         struct skl_volume *v = skl_volume_find(e->store, *p);
 
-        if (v && v->anonymous && skl_volume_users(e->store, v) == 0 &&
-            skl_volume_remove(e->store, v, &err) < 0)
+        if (!v || !v->anonymous || skl_volume_users(e->store, v) > 0)
+            continue;
+        if (skl_volume_remove(e->store, v, &err) == 0)
+            skl_content_remove(e->runtime, *p);
+        else
             skl_warn("lifecycle", "an anonymous volume stays", "volume", *p, "error", err.msg,
                      NULL);
     }

@@ -12,6 +12,7 @@
 #include "docker/lifecycle_internal.h"
 
 #define AFTER_KILL_MS          10000 /* SIGKILL was sent: how long the agent has to say so */
+#define ENDING_MS              1000
 #define DEFAULT_STOP_TIMEOUT_S 10
 
 static bool is_live(const struct skl_container *c)
@@ -104,11 +105,22 @@ static void stop_platform(struct skl_flow *f)
 
 /* -- through the agent */
 
+/* The command is over and its volumes are on their way: nobody needs to be hurried. */
+static bool is_ending(struct skl_flow *f, skl_timer_cb *again)
+{
+    if (!skl_workload_is_ending(skl_workload_of(f->l->e->runtime, f->c)))
+        return false;
+    skl_flow_deadline(f, ENDING_MS, again);
+    return true;
+}
+
 static void agent_silent(void *arg)
 {
     struct skl_flow *f = arg;
 
     f->deadline = NULL;
+    if (is_ending(f, agent_silent))
+        return;
     skl_warn("lifecycle", "the agent did not report the end after SIGKILL; the platform stops it",
              "container", f->c->id, NULL);
     stop_platform(f);
@@ -120,6 +132,8 @@ static void send_kill(void *arg)
     struct skl_error err;
 
     f->deadline = NULL;
+    if (is_ending(f, send_kill))
+        return;
     f->kill_sent = true;
     signal_event(f, SIGKILL);
     if (skl_driver_signal(skl_workload_of(f->l->e->runtime, f->c), SIGKILL, &err) < 0) {

@@ -32,7 +32,8 @@ void skl_render_container_entry(struct skl_json *j, struct skl_store *s, struct 
                                 bool size, int version, int64_t now_ns);
 void skl_render_image_entry(struct skl_json *j, const struct skl_image *i, int64_t containers,
                             int version);
-void skl_render_volume(struct skl_json *j, const struct skl_volume *v, int64_t users);
+void skl_render_volume(struct skl_json *j, const struct skl_volume *v, int64_t users,
+                       int64_t content_bytes);
 
 /* The list entries' fixed parts name images: forget them when images get or lose names. */
 void skl_render_forget_lists(struct skl_store *s);

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "docker/render.h"
 #include "docker/routes.h"
+#include "driver/volume_content.h"
 
 static bool is_wanted(char *const *types, const char *type)
 {
@@ -71,15 +72,17 @@ static void containers(struct skl_json *j, struct skl_store *s, int version)
     skl_json_end_array(j);
 }
 
-static void volumes(struct skl_json *j, struct skl_store *s)
+static void volumes(struct skl_json *j, struct skl_engine *e)
 {
+    struct skl_store *s = e->store;
     struct skl_list *it;
 
     skl_json_array(j, "Volumes");
     skl_list_foreach (it, skl_volume_all(s)) {
         const struct skl_volume *v = SKL_LIST_ENTRY(it, struct skl_volume, in_store);
 
-        skl_render_volume(j, v, (int64_t)skl_volume_users(s, v));
+        skl_render_volume(j, v, (int64_t)skl_volume_users(s, v),
+                          skl_content_size(e->runtime, v->name));
     }
     skl_json_end_array(j);
 }
@@ -123,7 +126,7 @@ void skl_route_system_df(struct skl_request *r)
     else
         skl_json_null(&j, "Containers");
     if (is_wanted(types, "volume"))
-        volumes(&j, s);
+        volumes(&j, r->engine);
     else
         skl_json_null(&j, "Volumes");
     if (is_wanted(types, "build-cache"))

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "docker/prune.h"
 #include "docker/routes.h"
+#include "driver/volume_content.h"
 
 struct removal {
     struct skl_engine *e;
@@ -29,6 +30,8 @@ static void remove_record(void *arg)
 
     if (x->rc == 0 && v)
         x->rc = skl_volume_remove(x->e->store, v, &x->err);
+    if (x->rc == 0)
+        skl_content_remove(x->e->runtime, x->name);
     x->cb(x->arg, x->rc < 0 ? &x->err : NULL);
     free(x->name);
     free(x);

@@ -13,7 +13,8 @@
 #include "docker/render.h"
 #include "docker/routes.h"
 
-void skl_render_volume(struct skl_json *j, const struct skl_volume *v, int64_t users)
+void skl_render_volume(struct skl_json *j, const struct skl_volume *v, int64_t users,
+                       int64_t content_bytes)
 {
     skl_json_object(j, NULL);
     /* Whole seconds, as an Engine has it; Ryuk reads it. */
@@ -30,7 +31,7 @@ void skl_render_volume(struct skl_json *j, const struct skl_volume *v, int64_t u
     if (users >= 0) {
         skl_json_object(j, "UsageData");
         skl_json_int(j, "RefCount", users);
-        skl_json_int(j, "Size", 0);
+        skl_json_int(j, "Size", content_bytes);
         skl_json_end_object(j);
     }
     skl_json_end_object(j);
@@ -70,7 +71,7 @@ void skl_route_volume_list(struct skl_request *r)
             continue;
         if (skl_filters_exact(&f, "driver", v->driver) &&
             skl_filters_labels(&f, "label", &v->labels) && skl_filters_name(&f, "name", v->name))
-            skl_render_volume(&j, v, -1);
+            skl_render_volume(&j, v, -1, 0);
     }
     skl_json_end_array(&j);
     skl_json_null(&j, "Warnings");
@@ -85,7 +86,7 @@ static void answer_volume(struct skl_request *r, int status, const struct skl_vo
 
     skl_buf_init(&b, SKL_MAX_ANSWER_JSON);
     skl_json_init(&j, &b);
-    skl_render_volume(&j, v, -1);
+    skl_render_volume(&j, v, -1, 0);
     skl_request_json(r, status, &b);
 }
 

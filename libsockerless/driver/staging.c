@@ -6,7 +6,8 @@
  * options, so that a restarted daemon finds all of it again without a record in the database.
  *
  * The cloud starts a workload from the base image of a built image; what COPY and ADD put on top of it, its layers, is
- * delivered the same way, before what was staged. A workload that has run the command before has them already.
+ * delivered the same way, before what was staged. A workload that has run the command before has them already. Contents of
+ * volumes come between the two.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -253,6 +254,7 @@ struct skl_delivery {
     size_t n_layers; /* of the container's image; they go first */
     unsigned *list;  /* staged */
     size_t n, at;    /* of both together */
+    size_t mount;    /* between the two: volumes, from this mount on; n_mounts: done */
     int fd;
     char *path; /* of the archive that is on its way */
     struct skl_transfer *transfer;
@@ -303,6 +305,11 @@ static void delivery_failed(void *arg)
     delivery_finish(d, &err);
 }
 
+static bool is_volume(const struct skl_delivery *d)
+{
+    return d->at == d->n_layers && d->mount < d->w->c->spec.n_mounts;
+}
+
 static void on_put_end(void *arg, const struct skl_error *err)
 {
     struct skl_delivery *d = arg;
@@ -313,9 +320,18 @@ static void on_put_end(void *arg, const struct skl_error *err)
         struct skl_error copy = *err;
 
         skl_wrap(&copy, -(int)copy.kind, "copying %s",
-                 d->at < d->n_layers ? "the files of the image"
-                                     : "what was put into the created container");
+                 is_volume(d)          ? "the content of a volume"
+                 : d->at < d->n_layers ? "the files of the image"
+                                       : "what was put into the created container");
         delivery_finish(d, &copy);
+        return;
+    }
+    if (is_volume(d)) {
+        skl_content_delivered(d->w, d->mount);
+        d->mount = skl_content_next_due(d->w, d->mount + 1);
+        close(d->fd);
+        d->fd = -1;
+        delivery_next(d);
         return;
     }
     if (d->at >= d->n_layers) {
@@ -401,17 +417,31 @@ static int open_staged(struct skl_delivery *d, struct skl_put_options *options,
     return 0;
 }
 
+static int open_volume(struct skl_delivery *d, struct skl_put_options *options,
+                       struct skl_error *err)
+{
+    d->fd = skl_content_open(d->w, d->mount, err);
+    if (d->fd < 0)
+        return d->fd;
+    skl_strset(&d->path, d->w->c->spec.mounts[d->mount].destination);
+    *options = (struct skl_put_options){.path = d->path, .replace = true};
+    return 0;
+}
+
 static void delivery_next(struct skl_delivery *d)
 {
     static const struct skl_put_events events = {pump, on_put_end};
     struct skl_put_options options;
+    bool volume = is_volume(d);
 
-    if (d->at == d->n) {
+    if (!volume && d->at == d->n) {
         skl_staging_delete(d->w);
         delivery_finish(d, NULL);
         return;
     }
-    if ((d->at < d->n_layers ? open_layer : open_staged)(d, &options, &d->err) < 0) {
+    if ((volume                ? open_volume
+         : d->at < d->n_layers ? open_layer
+                               : open_staged)(d, &options, &d->err) < 0) {
         d->failing = skl_timer_start(d->w->rt->config.loop, 0, delivery_failed, d);
         return;
     }
@@ -424,12 +454,12 @@ static void delivery_next(struct skl_delivery *d)
 struct skl_delivery *skl_delivery_start(struct skl_workload *w, skl_delivery_cb *cb, void *arg)
 {
     struct skl_delivery *d;
-    size_t n, n_layers = 0;
+    size_t n, n_layers = 0, mount = skl_content_next_due(w, 0);
     unsigned *list = staged_list(w, &n);
 
     if (skl_session_main_state(w->session) == SKL_MAIN_WAITING)
         n_layers = skl_strv_len(w->c->spec.layers);
-    if (n + n_layers == 0) {
+    if (n + n_layers == 0 && mount == w->c->spec.n_mounts) {
         free(list);
         return NULL;
     }
@@ -439,6 +469,7 @@ struct skl_delivery *skl_delivery_start(struct skl_workload *w, skl_delivery_cb 
     d->arg = arg;
     d->list = list;
     d->n_layers = n_layers;
+    d->mount = mount;
     d->n = n + n_layers;
     d->fd = -1;
     skl_buf_init(&d->chunk, SKL_READ_CHUNK);

@@ -17,6 +17,8 @@
 #include "base/log.h"
 #include "driver/workload_internal.h"
 
+#define FETCH_WARM_S 30
+
 static const struct skl_session_events session_events;
 static void observe(void *arg, struct skl_container *c, enum skl_container_state from,
                     enum skl_container_state to);
@@ -32,6 +34,8 @@ struct skl_runtime *skl_runtime_new(const struct skl_runtime_config *config)
     rt->config.spool_dir = rt->spool_dir;
     rt->layers_dir = skl_strdup(config->layers_dir);
     rt->config.layers_dir = rt->layers_dir;
+    rt->volumes_dir = skl_strdup(config->volumes_dir);
+    rt->config.volumes_dir = rt->volumes_dir;
     rt->agents = skl_agents_new(config->loop, &session_events, rt);
     skl_store_observe_containers(config->store, observe, rt);
     return rt;
@@ -40,7 +44,9 @@ struct skl_runtime *skl_runtime_new(const struct skl_runtime_config *config)
 static void workload_free(struct skl_workload *w)
 {
     skl_delivery_cancel(&w->delivery);
+    skl_content_cancel(w);
     skl_timer_cancel(&w->grace);
+    free(w->marks);
     skl_buf_fini(&w->stdin_waiting);
     free(w->room_subs);
     free(w->instance);
@@ -66,6 +72,7 @@ void skl_runtime_close(struct skl_runtime *rt)
     skl_agents_close(rt->agents);
     free(rt->spool_dir);
     free(rt->layers_dir);
+    free(rt->volumes_dir);
     free(rt);
 }
 
@@ -93,6 +100,7 @@ void skl_workload_forget(struct skl_runtime *rt, struct skl_container *c)
     struct skl_workload *w = skl_workload_of(rt, c);
 
     w->begin_cb = NULL;
+    skl_content_cancel(w);
     w->session = NULL;
     skl_agents_forget(rt->agents, c->id);
     skl_staging_delete(w);
@@ -187,6 +195,14 @@ bool skl_workload_is_warm(const struct skl_workload *w)
            skl_session_main_state(w->session) != SKL_MAIN_RUNNING;
 }
 
+/* Volumes are fetched after the end: the agent stays for that at least. */
+static unsigned warm_seconds(const struct skl_workload *w)
+{
+    unsigned s = w->c->spec.auto_remove ? 0 : w->rt->config.warm_seconds;
+
+    return s < FETCH_WARM_S && skl_content_is_kept(w->c) ? FETCH_WARM_S : s;
+}
+
 void skl_workload_process_spec(const struct skl_workload *w, struct skl_process_spec *ret)
 {
     const struct skl_container_spec *spec = &w->c->spec;
@@ -204,7 +220,7 @@ void skl_workload_process_spec(const struct skl_workload *w, struct skl_process_
         .hosts = spec->extra_hosts,
         .group_add = spec->group_add,
         .ulimits = spec->ulimits,
-        .warm_seconds = spec->auto_remove ? 0 : w->rt->config.warm_seconds,
+        .warm_seconds = warm_seconds(w),
         .ports = w->ports,
         .n_ports = w->n_ports,
     };
@@ -317,6 +333,12 @@ void skl_workload_ended(struct skl_workload *w, const struct skl_end *end)
     bool again = was_live && rt->config.will_restart(rt->config.arg, c, end->code);
     struct skl_error err;
 
+    if (w->fetch && end->rank != SKL_END_AGENT) {
+        /* Its end is known, and told when its volumes are here; unless nobody can give them any more. */
+        if (!w->session || !skl_session_is_up(w->session))
+            skl_content_give_up(w);
+        return;
+    }
     skl_timer_cancel(&w->grace);
     if (skl_container_exited(rt->config.store, c, end, again, &err) < 0) {
         skl_err("workload", "the end of a run could not be recorded", "container", c->id, "error",
@@ -349,6 +371,11 @@ static void observe(void *arg, struct skl_container *c, enum skl_container_state
     if (skl_spool_end_run(skl_workload_spool(w), c->run, &err) < 0)
         skl_err("workload", "the end of the output could not be recorded", "container", c->id,
                 "error", err.msg, NULL);
+}
+
+bool skl_workload_is_ending(const struct skl_workload *w)
+{
+    return w->fetch != NULL;
 }
 
 void skl_workload_shutdown(struct skl_workload *w)
@@ -499,6 +526,8 @@ static void on_gone(void *owner, struct skl_session *s)
     if (w->session != s)
         return;
     w->session = NULL;
+    if (w->fetch)
+        skl_content_give_up(w);
     if (w->step == SKL_BEGIN_DELIVER || w->step == SKL_BEGIN_STARTING) {
         struct skl_error err;
 
@@ -584,13 +613,18 @@ static void on_output(void *owner, struct skl_session *s, bool is_stderr, uint64
 static void on_exit_reported(void *owner, struct skl_session *s, const struct skl_exit *exit)
 {
     struct skl_workload *w = owner;
+    struct skl_end end;
 
     if (exit->run != w->c->run)
         return;
-    skl_workload_ended(w, &(struct skl_end){.rank = SKL_END_AGENT,
-                                            .code = exit->code,
-                                            .oom = exit->oom,
-                                            .finished_ns = exit->finished_ns});
+    if (w->fetch)
+        return;
+    end = (struct skl_end){.rank = SKL_END_AGENT,
+                           .code = exit->code,
+                           .oom = exit->oom,
+                           .finished_ns = exit->finished_ns};
+    if (!is_live(w->c) || !skl_content_fetch(w, &end))
+        skl_workload_ended(w, &end);
 }
 
 static void on_stdin_credit(void *owner, struct skl_session *s)

@@ -24,6 +24,7 @@ struct skl_runtime_config {
     struct skl_store *store;
     const char *spool_dir;   /* staged archives live there too */
     const char *layers_dir;  /* files of built images, named by their digests */
+    const char *volumes_dir; /* contents of volumes, see volume_content.h */
     const char *agent_token; /* one for all containers; NULL or "": one per run */
     unsigned warm_seconds;   /* how long an ended workload waits for its next start */
     int64_t agent_grace_ms;  /* how long a lost agent is waited for: 120 s */
@@ -78,6 +79,9 @@ int skl_workload_begin_agentless(struct skl_workload *w, struct skl_error *err);
 void skl_workload_ended(struct skl_workload *w, const struct skl_end *end);
 /* Ends the agent for good (its warm time too). */
 void skl_workload_shutdown(struct skl_workload *w);
+
+/* The command has ended; the end is told when its volumes are fetched. */
+bool skl_workload_is_ending(const struct skl_workload *w);
 
 /* -- stdin of the main process, shared by all attachers. Bytes sent before the command runs wait. */
 size_t skl_workload_stdin_room(const struct skl_workload *w);

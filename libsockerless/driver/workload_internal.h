@@ -7,7 +7,7 @@
 
 struct skl_runtime {
     struct skl_runtime_config config;
-    char *spool_dir, *layers_dir;
+    char *spool_dir, *layers_dir, *volumes_dir;
     struct skl_agents *agents;
 };
 
@@ -38,7 +38,9 @@ struct skl_workload {
     void *begin_arg;
     struct skl_delivery *delivery; /* staged archives on their way */
 
-    uint16_t *ports; /* published by the run that begins, or goes on */
+    struct skl_content_mark *marks; /* of each mount: what the workload has; NULL: not known */
+    struct skl_fetch *fetch;        /* the run is over, its volumes are being fetched */
+    uint16_t *ports;                /* published by the run that begins, or goes on */
     size_t n_ports;
 
     struct skl_buf stdin_waiting; /* sent before the command ran, or beyond the agent's credit */
@@ -61,6 +63,24 @@ int skl_staging_put(struct skl_workload *w, const struct skl_put_options *option
                     const struct skl_put_events *events, void *arg, struct skl_sink **ret,
                     struct skl_error *err);
 void skl_staging_delete(struct skl_workload *w);
+
+/* volume_content.c */
+struct skl_content_mark {
+    uint64_t inode;
+    int64_t mtime_ns;
+};
+/* The next mount, from `from` on, whose content is to be delivered before the command; n_mounts: none. */
+size_t skl_content_next_due(struct skl_workload *w, size_t from);
+int skl_content_open(struct skl_workload *w, size_t mount, struct skl_error *err);
+void skl_content_delivered(struct skl_workload *w, size_t mount);
+/* Something of this container's volumes is fetched when it ends. */
+bool skl_content_is_kept(const struct skl_container *c);
+/* false: nothing is to be fetched. Else `w->fetch` is set until skl_workload_ended() is called with `end`, whose error then
+ * says what could not be had. */
+bool skl_content_fetch(struct skl_workload *w, const struct skl_end *end);
+/* The agent will not answer any more: skl_workload_ended() is called now. */
+void skl_content_give_up(struct skl_workload *w);
+void skl_content_cancel(struct skl_workload *w); /* without a word; NULL is fine */
 
 /* Sources and sinks of the drivers. The implementation frees what it embeds them in. */
 struct skl_source {
