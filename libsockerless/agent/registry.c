@@ -178,13 +178,15 @@ static char *asked_token(const struct skl_http *x)
     return query_value(x, "token");
 }
 
-/* Ours, or the documented callback URL: any path, with the container's id in the query. */
+/* Ours; or a callback URL without a path; or the documented one: any path, with the container's id in the query. */
 static bool is_agents_route(const struct skl_http *x)
 {
     char *id SKL_AUTO_STR = query_value(x, "id");
+    struct skl_str path = skl_http_path(x);
 
     return skl_str_eqz(skl_http_method(x), "GET") &&
-           (id || skl_str_eqz(skl_http_path(x), "/agent/v1"));
+           (id || skl_str_eqz(path, "/agent/v1") ||
+            (skl_str_eqz(path, "/") && skl_http_header(x, "X-Sockerless-Container").p));
 }
 
 static void refuse(struct skl_agents *a, struct skl_http *x)

@@ -28,8 +28,8 @@ struct skl_session *skl_agents_find(struct skl_agents *a,
                                     const char *container_id); /* NULL: none */
 unsigned skl_agents_connected(const struct skl_agents *a);
 
-/* Handler for the agent listener's HTTP server: GET /agent/v1 (and the seeds' callback form, any
- * path with id and token in the query) is upgraded, all else is 404. */
+/* Handler for the agent listener's HTTP server: GET /agent/v1 (or /, for a callback URL without
+ * a path; or the seeds' form, any path with id and token in the query) is upgraded, all else is 404. */
 void skl_agents_accept(struct skl_agents *a, struct skl_http *x);
 /* Dials ADDR:PORT again and again (backoff) until it answers, deadline_ms passed or forget. */
 void skl_agents_dial(struct skl_agents *a, const char *container_id, const char *address,

@@ -27,6 +27,7 @@ static const struct {
     {"/agent/v1?id=" ID_A "&token=" TOKEN "%00", "", 401},
     {"/agent/v1?id=" ID_A "%00&token=" TOKEN, "", 401},
     {"/", "", 404},
+    {"/", AUTH_A, 101},
     {"/containers/json", AUTH_A, 404},
 };
 
