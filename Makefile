@@ -4,7 +4,7 @@ BUILD_SAN := build-san
 # Whose backend `demo` and `run` show: aca or azf.
 BACKEND   := aca
 
-.PHONY: all deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients bench check-model fuzz tsan fmt analyze clean
+.PHONY: all deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients tf-test bench check-model fuzz tsan fmt analyze clean
 
 all: build
 
@@ -27,6 +27,8 @@ test-clients: build-san ; @tests/clients/install.sh $(BUILD_SAN)/clients; tools/
 bench: build ; @tools/bench.sh $(BUILD)
 # The resume protocol of agents as a model, every state of it; docs/agent-protocol.md says how it corresponds.
 check-model: ; @tools/install-deps.sh check-model && tools/check-model.sh
+# Terraform on every module, with the providers' published schemas; fetches them.
+tf-test: build-san ; @tools/tf-test.sh $(BUILD_SAN)
 # Each parser under libFuzzer; SECONDS_EACH=60 by default.
 fuzz: deps ; @tools/fuzz.sh build-fuzz
 

@@ -1,0 +1,87 @@
+variable "name" {
+  description = "What the resources are called; the resource group has this name."
+  type        = string
+  default     = "sockerless"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,22}[a-z0-9]$", var.name)) && !strcontains(var.name, "--")
+    error_message = "A name has 3 to 24 lower-case letters, digits and single hyphens, and begins with a letter."
+  }
+}
+
+variable "location" {
+  description = "The Azure region of everything."
+  type        = string
+  default     = "eastus"
+
+  validation {
+    condition     = can(regex("^[a-z0-9]+$", var.location))
+    error_message = "A region is written like eastus, without spaces."
+  }
+}
+
+variable "address_space" {
+  description = "The IPv4 range of the virtual network: the workloads get its first /21, the backend's VM a /24."
+  type        = string
+  default     = "10.42.0.0/16"
+
+  validation {
+    condition     = can(cidrhost(var.address_space, 0)) && can(regex("/(8|9|1[0-9]|20)$", var.address_space))
+    error_message = "The address space is an IPv4 range like 10.42.0.0/16, a /20 at least."
+  }
+}
+
+variable "log_retention_days" {
+  description = "How many days Log Analytics keeps what workloads print."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.log_retention_days >= 30 && var.log_retention_days <= 730
+    error_message = "Log Analytics keeps logs for 30 to 730 days."
+  }
+}
+
+variable "operators" {
+  description = "Object IDs that get the backend's role too, for running the backend somewhere else than on the VM."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for id in var.operators : can(regex("^[0-9a-fA-F-]{36}$", id))])
+    error_message = "An object ID is a GUID."
+  }
+}
+
+variable "tags" {
+  description = "Tags of every resource."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = length(var.tags) <= 45
+    error_message = "Azure takes 50 tags; five are left to the backend."
+  }
+}
+
+variable "environment_name" {
+  description = "The name of the Container Apps environment."
+  type        = string
+  default     = "sockerless"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,58}[a-z0-9]$", var.environment_name))
+    error_message = "An environment's name has 2 to 60 lower-case letters, digits and hyphens, and begins with a letter."
+  }
+}
+
+variable "agent_tag" {
+  description = "The tag of the agent's image in the registry: the version that was pushed there."
+  type        = string
+  default     = "latest"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.agent_tag))
+    error_message = "This is not a tag of an image."
+  }
+}
