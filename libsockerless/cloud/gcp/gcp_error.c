@@ -185,7 +185,7 @@ int skl_gcp_fail(struct skl_error *err, int status, struct skl_str body, const c
     copy_word(reason, 64, "");
     skl_buf_init(&text, 2048);
     skl_buf_addf(&text, "HTTP %d", status);
-    if (cJSON_IsString(error)) {
+    if (error && cJSON_IsString(error)) {
         const char *more = skl_json_get_str(json, "error_description");
 
         skl_buf_adds(&text, ": ");
