@@ -23,6 +23,7 @@ struct skl_container_snapshot {
     char id[65], short_id[13];
     char instance[33]; /* of the installation: everything that is made in the cloud bears it */
     char *name;
+    int64_t created_ns;
     unsigned run;
     struct skl_container_spec spec; /* deep copy */
     struct skl_labels cloud;
@@ -38,6 +39,7 @@ struct skl_call {
     const struct skl_container_snapshot *c; /* NULL where no container is concerned */
     atomic_bool canceled;
     int64_t deadline_ms; /* skl_mono_ms(); 0: the backend's own */
+    int64_t since_ms;    /* when the operation began that the call belongs to: create or start, with all its turns */
 };
 
 /* What the loop applies after a call. */
@@ -47,6 +49,8 @@ struct skl_outcome {
     bool no_agent;           /* this run has no agent: the reason is in `warning` */
     char *warning;           /* logged, and shown in the container's warnings */
     bool nothing_left; /* of a start that failed: the cloud surely holds nothing of the container */
+    int64_t again_ms;  /* create, start: not done yet; called again so much later, with `cloud` as it is then. For
+                          what takes minutes: no worker waits meanwhile. 0: done */
 };
 void skl_outcome_fini(struct skl_outcome *o);
 

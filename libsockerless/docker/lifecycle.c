@@ -157,6 +157,7 @@ static void begin_next(void *arg)
     f->deadline = NULL; /* it was the timer that brought us here */
     f->kill_sent = false;
     f->stopped_by_platform = false;
+    f->begun_ms = skl_mono_ms();
     if (f->l->closing) {
         struct skl_error err;
 
@@ -287,6 +288,7 @@ static struct skl_job *job_new(struct skl_flow *f, enum skl_job_kind kind)
     job->snapshot = skl_snapshot_new(f->c, skl_store_instance(f->l->e->store));
     job->snapshot->agent_ca = skl_strdup(job->engine->agent_ca);
     job->call.c = job->snapshot;
+    job->call.since_ms = f->begun_ms;
     atomic_init(&job->call.canceled, false);
     return job;
 }

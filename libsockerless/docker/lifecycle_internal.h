@@ -75,7 +75,7 @@ struct skl_flow {
     /* the operation that is being done */
     struct skl_timer *deadline;   /* of the step it is in */
     struct skl_waiter *exit_wait; /* stop, kill: for the end of the run */
-    int64_t start_begun_ms;
+    int64_t begun_ms; /* skl_mono_ms() */
     int64_t platform_running_ms; /* when the platform first said that the run runs; 0: not yet */
     bool kill_sent;
     bool stopped_by_platform;
@@ -134,7 +134,11 @@ bool skl_flow_is_function(const struct skl_flow *f);
 /* ...and whether this run has an agent: without one nothing reaches the command. */
 bool skl_flow_is_deaf(const struct skl_flow *f);
 void skl_flow_invoke(struct skl_flow *f);
-void skl_flow_uninvoke(struct skl_flow *f); /* the run is over, or its start was given up */
+void skl_flow_uninvoke(struct skl_flow *f); /* its requests end, whatever they are for */
+/* ...unless the workload is warm on a platform that stops what has no request: then they end when it leaves. */
+void skl_flow_run_is_over(struct skl_flow *f);
+/* On such a platform: a run that began without a request of its own gets one. */
+void skl_flow_hold(struct skl_flow *f);
 /* Why the requests of this start failed; "" if they did not. */
 const char *skl_flow_invocation_trouble(const struct skl_flow *f);
 /* A deaf run of a command that does not keep its container alive ends by itself. */

@@ -78,6 +78,36 @@ void skl_flow_uninvoke(struct skl_flow *f)
     f->invoking = NULL;
 }
 
+static bool is_live(const struct skl_container *c)
+{
+    return c->state == SKL_CONTAINER_RUNNING || c->state == SKL_CONTAINER_PAUSED;
+}
+
+static bool needs_request(struct skl_flow *f)
+{
+    return f->l->e->backend->invocation_renew_ms > 0;
+}
+
+static bool is_warm(struct skl_flow *f)
+{
+    const struct skl_session *s = skl_workload_session(skl_workload_of(f->l->e->runtime, f->c));
+
+    return s && skl_session_is_up(s);
+}
+
+void skl_flow_run_is_over(struct skl_flow *f)
+{
+    struct skl_invoking *i = f->invoking;
+
+    if (!i || !needs_request(f) || !is_warm(f)) {
+        skl_flow_uninvoke(f);
+        return;
+    }
+    skl_timer_cancel(&i->one_shot);
+    skl_timer_cancel(&i->lost);
+    i->has_code = false;
+}
+
 const char *skl_flow_invocation_trouble(const struct skl_flow *f)
 {
     return f->invoking ? f->invoking->trouble : "";
@@ -90,7 +120,10 @@ static void next_due(void *arg)
     struct skl_flow *f = arg;
 
     f->invoking->next = NULL;
-    invoke(f);
+    if (f->c->state == SKL_CONTAINER_STARTING || is_live(f->c) || is_warm(f))
+        invoke(f);
+    else
+        skl_flow_uninvoke(f); /* what was warm is gone */
 }
 
 static void invoke_after(struct skl_flow *f, int64_t ms)
@@ -117,11 +150,6 @@ static void end_run(struct skl_flow *f, int code, const char *error)
                        &(struct skl_end){.rank = SKL_END_PLATFORM, .code = code, .error = error});
 }
 
-static bool is_live(const struct skl_container *c)
-{
-    return c->state == SKL_CONTAINER_RUNNING || c->state == SKL_CONTAINER_PAUSED;
-}
-
 static void run_over(struct skl_flow *f, int code)
 {
     struct skl_invoking *i = f->invoking;
@@ -138,7 +166,7 @@ static void run_over(struct skl_flow *f, int code)
 static void request_over(struct skl_flow *f, bool refused)
 {
     bool starting = f->c->state == SKL_CONTAINER_STARTING;
-    bool held = is_live(f->c) && f->l->e->backend->invocation_renew_ms > 0;
+    bool held = needs_request(f) && (is_live(f->c) || is_warm(f));
 
     if (f->invoking->trouble[0])
         skl_debug("lifecycle", "an invocation had no success", "container", f->c->id, "why",
@@ -181,9 +209,13 @@ static void made(struct skl_flow *f, struct skl_job *job)
     struct skl_invoking *i = f->invoking;
     struct post *p;
 
-    if (!i || job->snapshot->run != f->c->run)
+    if (!i || (job->snapshot->run != f->c->run && !needs_request(f)))
         return; /* given up meanwhile */
     i->asking = false;
+    if (job->snapshot->run != f->c->run) {
+        invoke(f); /* a warm workload has begun its next run */
+        return;
+    }
     if (job->rc < 0) {
         snprintf(i->trouble, sizeof(i->trouble), "%.255s", job->err.msg);
         request_over(f, false);
@@ -194,7 +226,7 @@ static void made(struct skl_flow *f, struct skl_job *job)
     skl_list_push(&i->posts, &p->in_invoking);
     p->call = skl_invocation_send(f->l->e->calls, &job->invocation,
                                   skl_flow_is_deaf(f) ? NULL : f->c->token, f->c->run, answered, p);
-    if (b->invocation_renew_ms > 0)
+    if (needs_request(f))
         invoke_after(f, b->invocation_renew_ms);
 }
 
@@ -211,6 +243,12 @@ void skl_flow_invoke(struct skl_flow *f)
     skl_flow_uninvoke(f);
     (void)invoking_of(f);
     invoke(f);
+}
+
+void skl_flow_hold(struct skl_flow *f)
+{
+    if (needs_request(f) && !f->invoking)
+        skl_flow_invoke(f);
 }
 
 /* -- runs without an agent */

@@ -31,11 +31,26 @@ static void create_undone(struct skl_flow *f, struct skl_job *job)
                 err.msg, NULL);
 }
 
+static void created(struct skl_flow *f, struct skl_job *job);
+
+static void create_on(void *arg)
+{
+    struct skl_flow *f = arg;
+
+    f->deadline = NULL;
+    skl_flow_job(f, SKL_JOB_CREATE, created);
+}
+
 static void created(struct skl_flow *f, struct skl_job *job)
 {
     struct skl_op *op = skl_flow_current(f);
     struct skl_error err;
 
+    if (job->rc == 0 && job->outcome.again_ms > 0) {
+        skl_flow_apply_outcome(f, &job->outcome);
+        skl_flow_deadline(f, job->outcome.again_ms, create_on);
+        return;
+    }
     if (job->rc == 0) {
         skl_flow_apply_outcome(f, &job->outcome);
         skl_flow_finish(f, NULL);
@@ -205,6 +220,7 @@ static void begun(void *arg, int code, const struct skl_error *err)
         start_failed(f, code, err, true);
         return;
     }
+    skl_flow_hold(f);
     skl_flow_watch(f);
     skl_flow_finish(f, NULL);
 }
@@ -314,6 +330,16 @@ static void invoke_started(struct skl_flow *f)
     skl_flow_finish(f, NULL);
 }
 
+static void cloud_started(struct skl_flow *f, struct skl_job *job);
+
+static void start_on(void *arg)
+{
+    struct skl_flow *f = arg;
+
+    f->deadline = NULL;
+    skl_flow_job(f, SKL_JOB_START, cloud_started);
+}
+
 static void cloud_started(struct skl_flow *f, struct skl_job *job)
 {
     struct skl_engine *e = f->l->e;
@@ -335,6 +361,10 @@ static void cloud_started(struct skl_flow *f, struct skl_job *job)
         return;
     }
     f->platform_running_ms = 0;
+    if (job->outcome.again_ms > 0) {
+        skl_flow_deadline(f, job->outcome.again_ms, start_on);
+        return;
+    }
     if (skl_flow_is_function(f)) {
         invoke_started(f);
         return;

@@ -181,7 +181,7 @@ void skl_flow_on_exited(void *engine, struct skl_container *c)
     struct skl_op *op = skl_flow_current(f);
 
     skl_flow_unwatch(f);
-    skl_flow_uninvoke(f);
+    skl_flow_run_is_over(f);
     skl_flow_unpublish(f);
     if (e->closing)
         return;
@@ -198,9 +198,14 @@ void skl_flow_on_exited(void *engine, struct skl_container *c)
 void skl_flow_on_agent_left(void *engine, struct skl_container *c)
 {
     struct skl_engine *e = engine;
+    struct skl_flow *f = skl_flow_of(e, c);
 
-    if (!e->closing && !c->spec.auto_remove)
-        skl_flow_retire_later(skl_flow_of(e, c));
+    if (e->closing)
+        return;
+    if (c->state == SKL_CONTAINER_EXITED)
+        skl_flow_uninvoke(f);
+    if (!c->spec.auto_remove)
+        skl_flow_retire_later(f);
 }
 
 void skl_flow_on_agent_lost(void *engine, struct skl_container *c)

@@ -34,6 +34,7 @@ struct skl_container_snapshot *skl_snapshot_new(const struct skl_container *c, c
     snprintf(s->short_id, sizeof(s->short_id), "%.12s", c->id);
     snprintf(s->instance, sizeof(s->instance), "%s", instance);
     s->name = skl_strdup(c->name);
+    s->created_ns = c->created_ns;
     s->run = c->run;
     s->token = skl_strdup(c->token);
     s->was_running = skl_container_is_running(c);
