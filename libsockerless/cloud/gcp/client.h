@@ -90,6 +90,11 @@ int skl_gcp_send(struct skl_gcp_client *c, const struct skl_gcp_call *call,
 int skl_gcp_run(struct skl_gcp_client *c, const struct skl_gcp_call *call,
                 struct skl_gcp_result *ret, struct skl_error *err);
 
+/* One look at an operation, by the name that its beginning told (call: api, operation, what, context): *done, and then ret
+ * as after skl_gcp_run(); else ret->json is the operation with its metadata. NOTFOUND: it is not known any more. */
+int skl_gcp_look(struct skl_gcp_client *c, const struct skl_gcp_call *call, const char *name,
+                 bool *done, struct skl_gcp_result *ret, struct skl_error *err);
+
 /* Each element of the member `items` ("functions", "services"...) over all pages; borrowed. false: enough, ends the walk
  * with 0. UNAVAILABLE at the end if locations did not answer: then absence proves nothing. */
 typedef bool skl_gcp_item_cb(void *arg, const cJSON *item);

@@ -220,3 +220,24 @@ int skl_gcp_run(struct skl_gcp_client *c, const struct skl_gcp_call *call,
     op.path = path;
     return follow(&op, said_ms, ret, err);
 }
+
+int skl_gcp_look(struct skl_gcp_client *c, const struct skl_gcp_call *call, const char *name,
+                 bool *done, struct skl_gcp_result *ret, struct skl_error *err)
+{
+    char *path SKL_AUTO_STR = skl_gcp_operation_path(call->api, name);
+    struct operation op = {.client = c, .call = *call};
+    struct skl_gcp_call get = *call;
+    int rc;
+
+    *ret = (struct skl_gcp_result){0};
+    *done = false;
+    if (!path)
+        return skl_fail(err, SKL_E_INTERNAL, "%s: the answer is no operation", skl_gcp_what(call));
+    get.method = "GET";
+    get.path = path;
+    rc = skl_gcp_send(c, &get, ret, err);
+    if (rc < 0)
+        return rc;
+    *done = skl_json_get_bool(ret->json, "done", false);
+    return *done ? finish(&op, ret, err) : 0;
+}
