@@ -23,7 +23,7 @@ MAY = {
     "docker": {"base", "net", "agent", "spool", "store", "driver", "registry", "cloud", "build", "function"},
     "daemon": {"base", "net", "agent", "driver", "docker"},
     "backends": {"base", "cloud", "docker", "function", "spool", "store"},
-    "cmd": {"base", "daemon", "aca", "azure-functions"},
+    "cmd": {"base", "daemon", "aca", "azure-functions", "cloudrun-functions"},
     "sockerless-agent": {"base", "net", "agent"},
 }
 # cJSON is for those who read the JSON of clients and clouds.
