@@ -1,7 +1,7 @@
 # Thin recipes; the work is in Meson and tools/.
 BUILD     := build
 BUILD_SAN := build-san
-# Whose backend `demo` and `run` show: aca or azf.
+# Whose backend `demo` and `run` show: aca, azf or gcf.
 BACKEND   := aca
 
 .PHONY: all deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients tf-test bench check-model fuzz tsan fmt analyze clean
@@ -12,7 +12,7 @@ deps: ; @tools/install-deps.sh
 build: deps ; @tools/configure.sh $(BUILD) release && ninja -C $(BUILD)
 build-san: deps ; @tools/configure.sh $(BUILD_SAN) sanitized && ninja -C $(BUILD_SAN)
 
-# Shows `docker run` and friends on a simulated Azure; exits 0 only if each did what a Docker Engine does.
+# Shows `docker run` and friends on a simulated cloud; exits 0 only if each did what a Docker Engine does.
 demo: build ; @tools/demo.sh $(BUILD) $(BACKEND)
 # The same stack, to play with; prints the DOCKER_HOST line and stays.
 run: build ; @tools/run.sh $(BUILD) $(BACKEND)

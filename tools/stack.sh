@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # stack - a registry, the simulator and the backend on free loopback ports; sourced by demo.sh and run.sh.
 #
-#   stack_up BUILD_DIR [forward|reverse] [aca|azf]   sets DOCKER_HOST, STACK_DIR, STACK_REGISTRY, STACK_SIM
+#   stack_up BUILD_DIR [forward|reverse] [aca|azf|gcf]   sets DOCKER_HOST, STACK_DIR, STACK_REGISTRY, STACK_SIM
+#   stack_left                             tells what the backend has left in the cloud: nothing, else some text
 #   stack_down                             ends what stack_up started, by pid, and removes its folder
 
 stack_free_port() {
@@ -25,7 +26,8 @@ stack_start() { # LOG COMMAND...
 }
 
 stack_up() {
-    local build=$1 mode=${2:-reverse} backend=${3:-aca} registry_port agent_port
+    local build mode=${2:-reverse} backend=${3:-aca} registry_port agent_port
+    build=$(realpath "$1")
     STACK_DIR=$(mktemp -d /tmp/skl-XXXXXX)
     STACK_PIDS=
     registry_port=$(stack_free_port)
@@ -40,9 +42,14 @@ EOF
     stack_await curl -fs "http://$STACK_REGISTRY/v2/" || { echo "the registry did not start" >&2; return 1; }
     /usr/bin/python3 "$(dirname "${BASH_SOURCE[0]}")/seed-registry.py" "http://$STACK_REGISTRY" library/busybox:latest
 
-    stack_start sim.log "$build/tests/simulators/sockerless-sim-azure" --listen 127.0.0.1:0 \
+    local cloud=azure flags=()
+    if [ "$backend" = gcf ]; then
+        cloud=gcp flags=(--credentials-dir "$STACK_DIR/credentials" --bucket sockerless --docker-runtime
+            --registry "$STACK_REGISTRY")
+    fi
+    stack_start sim.log "$build/tests/simulators/sockerless-sim-$cloud" --listen 127.0.0.1:0 \
         --agent "$build/cmd/sockerless-agent" --registry-mirror "$STACK_REGISTRY" \
-        --state-dir "$STACK_DIR/sim" --log-level info
+        --state-dir "$STACK_DIR/sim" --log-level info "${flags[@]}"
     stack_await grep -q '^listening on' "$STACK_DIR/sim.log" || { cat "$STACK_DIR/sim.log" >&2; return 1; }
     STACK_SIM=$(sed -n 's/^listening on //p' "$STACK_DIR/sim.log")
 
@@ -57,6 +64,8 @@ EOF
         export SOCKERLESS_AZF_RESOURCE_GROUP=sockerless SOCKERLESS_AZF_STORAGE_ACCOUNT=sockerless
         export SOCKERLESS_AZF_APP_SERVICE_PLAN=sockerless
         export AZURE_TENANT_ID=tenant AZURE_CLIENT_ID=client AZURE_CLIENT_SECRET=simulated
+        export SOCKERLESS_GCF_PROJECT=sockerless
+        export GOOGLE_APPLICATION_CREDENTIALS=$STACK_DIR/credentials/service_account.json
         export SOCKERLESS_REGISTRY_MIRROR=http://$STACK_REGISTRY
         if [ "$mode" = reverse ]; then
             export SOCKERLESS_CALLBACK_URL=http://127.0.0.1:$agent_port/agent/v1
@@ -67,6 +76,13 @@ EOF
     STACK_PIDS="$! $STACK_PIDS"
     stack_await curl -fs --unix-socket "$STACK_DIR/docker.sock" http://x/_ping ||
         { cat "$STACK_DIR/backend.log" >&2; return 1; }
+}
+
+# The members of the simulator's state that count what is made for containers.
+stack_left() {
+    curl -s "$STACK_SIM/simulator/state" | /usr/bin/python3 -c 'import json, sys
+state = json.load(sys.stdin)
+print(*(f"{k}: {state[k]}" for k in ("jobs", "sites", "functions", "services") if state.get(k)))'
 }
 
 stack_down() {

@@ -59,11 +59,13 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 SUBSCRIPTION, WORKSPACE = "00000000-0000-0000-0000-000000000000", "11111111-2222-3333-4444-555555555555"
+AZURE_LOGIN = {"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": "planted-secret-1"}
 SETTINGS = {
     "aca": {"SOCKERLESS_ACA_SUBSCRIPTION_ID": SUBSCRIPTION, "SOCKERLESS_ACA_RESOURCE_GROUP": "sockerless",
-            "SOCKERLESS_ACA_LOG_ANALYTICS_WORKSPACE": WORKSPACE},
+            "SOCKERLESS_ACA_LOG_ANALYTICS_WORKSPACE": WORKSPACE, **AZURE_LOGIN},
     "azf": {"SOCKERLESS_AZF_SUBSCRIPTION_ID": SUBSCRIPTION, "SOCKERLESS_AZF_RESOURCE_GROUP": "sockerless",
-            "SOCKERLESS_AZF_STORAGE_ACCOUNT": "sockerless", "SOCKERLESS_AZF_LOG_ANALYTICS_WORKSPACE": WORKSPACE},
+            "SOCKERLESS_AZF_STORAGE_ACCOUNT": "sockerless", "SOCKERLESS_AZF_LOG_ANALYTICS_WORKSPACE": WORKSPACE, **AZURE_LOGIN},
+    "gcf": {"SOCKERLESS_GCF_PROJECT": "sockerless"},
 }
 
 
@@ -119,9 +121,13 @@ class Stack:
                                "library/busybox:latest"])
 
     def _sim(self):
-        self._spawn("sim", [f"{BUILD}/tests/simulators/sockerless-sim-azure", "--listen", "127.0.0.1:0",
+        cloud, args = "azure", []
+        if self.kind == "gcf":
+            cloud, args = "gcp", ["--credentials-dir", f"{self.dir}/credentials", "--bucket", "sockerless",
+                                  "--registry", self.registry, "--docker-runtime"]
+        self._spawn("sim", [f"{BUILD}/tests/simulators/sockerless-sim-{cloud}", "--listen", "127.0.0.1:0",
                             "--agent", f"{BUILD}/cmd/sockerless-agent", "--registry-mirror", self.registry,
-                            "--state-dir", f"{self.dir}/sim", "--stop-grace", "2", *self.sim_args])
+                            "--state-dir", f"{self.dir}/sim", "--stop-grace", "2", *args, *self.sim_args])
         await_true("simulator", lambda: "listening on " in self.log("sim"))
         self.sim = self.log("sim").split("listening on ", 1)[1].split()[0]
 
@@ -129,8 +135,9 @@ class Stack:
         self.socket = os.path.join(self.dir, "docker.sock")
         env = {"PATH": os.environ["PATH"], "SOCKERLESS_ENDPOINT_URL": self.sim,
                **SETTINGS[self.kind],
-               "AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": "planted-secret-1",
                "SOCKERLESS_REGISTRY_MIRROR": f"http://{self.registry}"}
+        if self.kind == "gcf":
+            env["GOOGLE_APPLICATION_CREDENTIALS"] = f"{self.dir}/credentials/service_account.json"
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
             if name in os.environ:
                 env[name] = os.environ[name]
