@@ -29,7 +29,7 @@ void skl_gcf_plan(void *ctx, const struct skl_container_snapshot *c, struct skl_
         return; /* made as the settings were then, and deleted as such */
     snprintf(name, sizeof(name), "skls-%s", c->short_id);
     skl_labels_set(cloud, SKL_GCF_NAME, name);
-    skl_labels_set(cloud, SKL_GCF_KIND, gcf->mode == SKL_GCF_RUN ? "service" : "function");
+    skl_labels_set(cloud, SKL_GCF_KIND, gcf->mode == SKL_GCF_RUN ? SKL_GCF_KIND_SERVICE : SKL_GCF_KIND_FUNCTION);
 }
 
 bool skl_gcf_has_agent(void *ctx, const struct skl_container_spec *spec, const char **why_not)
@@ -156,7 +156,7 @@ static int turn(struct skl_gcf *gcf, struct skl_call *call, struct skl_outcome *
     if (!over)
         return 0;
     if (!skl_gcf_known(call, ret, SKL_GCF_SERVICE)) {
-        if (skl_streq(kind, "service"))
+        if (skl_streq(kind, SKL_GCF_KIND_SERVICE))
             skl_labels_set(&ret->cloud, SKL_GCF_SERVICE,
                            skl_labels_get(&call->c->cloud, SKL_GCF_NAME));
         else
@@ -196,7 +196,7 @@ int skl_gcf_start(void *ctx, struct skl_call *call, struct skl_outcome *ret, str
         struct skl_error unsaid;
 
         call->deadline_ms = skl_mono_ms() + REMOVE_WAIT_MS;
-        ret->nothing_left = skl_gcf_delete(gcf, call, &unsaid) == 0;
+        ret->nothing_left = skl_gcf_delete_own(gcf, call, &unsaid) == 0;
     }
     if (rc == 0 && ret->again_ms == 0 && !gcf->has_agent) {
         ret->no_agent = true;
@@ -265,5 +265,5 @@ int skl_gcf_stop(void *ctx, struct skl_call *call, struct skl_status *ret, struc
 int skl_gcf_remove(void *ctx, struct skl_call *call, struct skl_error *err)
 {
     skl_gcf_extend_deadline(call, REMOVE_WAIT_MS);
-    return skl_gcf_delete(ctx, call, err);
+    return skl_gcf_delete_own(ctx, call, err);
 }

@@ -18,6 +18,7 @@ void skl_gcf_add_labels(cJSON *json, const struct skl_container_snapshot *c)
     snprintf(id, sizeof(id), "%.*s", SKL_GCF_ID_LABEL_N, c->id);
     cJSON_AddStringToObject(labels, "managed-by", "sockerless");
     cJSON_AddStringToObject(labels, SKL_GCF_ID_LABEL, id);
+    cJSON_AddStringToObject(labels, SKL_GCF_INSTANCE_LABEL, c->instance);
 }
 
 static const char *name_of(const struct skl_call *call)
@@ -121,7 +122,7 @@ static int create(struct skl_gcf *gcf, struct skl_call *call, struct skl_outcome
 static int get(struct skl_gcf *gcf, struct skl_call *call, const char *kind,
                struct skl_gcp_result *ret, struct skl_error *err)
 {
-    bool is_function = skl_streq(kind, "function");
+    bool is_function = skl_streq(kind, SKL_GCF_KIND_FUNCTION);
     char path[PATH_LEN];
 
     snprintf(path, sizeof(path), "%ss/%s", kind, name_of(call));
@@ -145,7 +146,7 @@ int skl_gcf_function_turn(struct skl_gcf *gcf, struct skl_call *call, struct skl
 {
     SKL_AUTO_GCP_RESULT struct skl_gcp_result result = {0};
     const char *state, *service, *last;
-    int rc = get(gcf, call, "function", &result, err);
+    int rc = get(gcf, call, SKL_GCF_KIND_FUNCTION, &result, err);
 
     if (result.status == 404)
         return create(gcf, call, ret, err);
@@ -169,12 +170,24 @@ int skl_gcf_function_turn(struct skl_gcf *gcf, struct skl_call *call, struct skl
 
 /* -- deletion */
 
-int skl_gcf_delete(struct skl_gcf *gcf, struct skl_call *call, struct skl_error *err)
+int skl_gcf_delete(struct skl_gcf *gcf, struct skl_call *call, const char *kind, const char *name,
+                   struct skl_error *err)
+{
+    bool is_function = skl_streq(kind, SKL_GCF_KIND_FUNCTION);
+    char path[PATH_LEN];
+    int rc;
+
+    snprintf(path, sizeof(path), "%ss/%s", kind, name);
+    rc = skl_gcf_run(gcf, call, is_function ? SKL_GCP_FUNCTIONS : SKL_GCP_RUN,
+                     is_function ? "functions.delete" : "services.delete", "DELETE", path, NULL,
+                     NULL, err);
+    return rc == -SKL_E_NOTFOUND ? 0 : rc;
+}
+
+int skl_gcf_delete_own(struct skl_gcf *gcf, struct skl_call *call, struct skl_error *err)
 {
     const char *kind = skl_labels_get(&call->c->cloud, SKL_GCF_KIND);
     SKL_AUTO_GCP_RESULT struct skl_gcp_result result = {0};
-    bool is_function = skl_streq(kind, "function");
-    char path[PATH_LEN];
     int rc;
 
     if (!kind || !*name_of(call))
@@ -186,9 +199,5 @@ int skl_gcf_delete(struct skl_gcf *gcf, struct skl_call *call, struct skl_error 
         return rc;
     if (!skl_gcf_is_ours(result.json, call->c))
         return 0;
-    snprintf(path, sizeof(path), "%ss/%s", kind, name_of(call));
-    rc = skl_gcf_run(gcf, call, is_function ? SKL_GCP_FUNCTIONS : SKL_GCP_RUN,
-                     is_function ? "functions.delete" : "services.delete", "DELETE", path, NULL,
-                     NULL, err);
-    return rc == -SKL_E_NOTFOUND ? 0 : rc;
+    return skl_gcf_delete(gcf, call, kind, name_of(call), err);
 }

@@ -50,17 +50,21 @@ struct skl_gcf {
 };
 
 /* What the container remembers of its cloud resources (struct skl_container.cloud). */
-#define SKL_GCF_KIND      "kind" /* "function" or "service": what `name` names, and is deleted */
-#define SKL_GCF_NAME      "name" /* skls-{id[:12]} */
+#define SKL_GCF_KIND      "kind"      /* what `name` names, and is deleted */
+#define SKL_GCF_NAME      "name"      /* skls-{id[:12]} */
 #define SKL_GCF_OPERATION "operation" /* the one that is waited for; absent between them */
 #define SKL_GCF_SERVICE   "service"   /* the service's id, once it is known */
 #define SKL_GCF_URI       "uri"       /* ...and its URL: the container is made */
 #define SKL_GCF_REFUSED   "refused"   /* when its front end first refused us, wall clock in ms */
 
-#define SKL_GCF_PORT        8080
-#define SKL_GCF_CONCURRENCY 80 /* hold requests and probes beside the invocation */
-#define SKL_GCF_ID_LABEL    "sockerless-container-id"
-#define SKL_GCF_ID_LABEL_N  32 /* a label's value has at most 63 characters: half of the id */
+#define SKL_GCF_KIND_FUNCTION "function"
+#define SKL_GCF_KIND_SERVICE  "service"
+
+#define SKL_GCF_PORT           8080
+#define SKL_GCF_CONCURRENCY    80 /* hold requests and probes beside the invocation */
+#define SKL_GCF_ID_LABEL       "sockerless-container-id"
+#define SKL_GCF_INSTANCE_LABEL "sockerless-instance"
+#define SKL_GCF_ID_LABEL_N     32 /* a label's value has at most 63 characters: half of the id */
 #define SKL_GCF_ANNOTATION                                                                         \
     "sockerless/container-id" /* of the template: the image is the container's */
 #define SKL_GCF_SIZE_ANNOTATION "sockerless/size"
@@ -145,7 +149,10 @@ int skl_gcf_service_state(struct skl_gcf *gcf, struct skl_call *call, const char
 int skl_gcf_service_switch(struct skl_gcf *gcf, struct skl_call *call, const char *service, bool on,
                            struct skl_error *err);
 /* What create made, at whatever step it is; fine when there is nothing, or somebody else's. */
-int skl_gcf_delete(struct skl_gcf *gcf, struct skl_call *call, struct skl_error *err);
+int skl_gcf_delete_own(struct skl_gcf *gcf, struct skl_call *call, struct skl_error *err);
+/* The function or service of that name, whosever it is; fine when it is gone. */
+int skl_gcf_delete(struct skl_gcf *gcf, struct skl_call *call, const char *kind, const char *name,
+                   struct skl_error *err);
 
 /* containers.c: overrides of the contract */
 void skl_gcf_plan(void *ctx, const struct skl_container_snapshot *c, struct skl_labels *cloud);
@@ -158,6 +165,12 @@ int skl_gcf_invocation(void *ctx, struct skl_call *call, struct skl_invocation *
 int skl_gcf_status(void *ctx, struct skl_call *call, struct skl_status *ret, struct skl_error *err);
 int skl_gcf_stop(void *ctx, struct skl_call *call, struct skl_status *ret, struct skl_error *err);
 int skl_gcf_remove(void *ctx, struct skl_call *call, struct skl_error *err);
+
+/* resources.c: overrides for the reaper */
+int skl_gcf_list(void *ctx, struct skl_call *call, const char *instance, skl_resource_cb *cb,
+                 void *arg, struct skl_error *err);
+int skl_gcf_remove_resource(void *ctx, struct skl_call *call, const struct skl_resource *r,
+                            struct skl_error *err);
 
 /* logs.c */
 int skl_gcf_logs(void *ctx, struct skl_call *call, char **cursor, skl_log_line_cb *cb, void *arg,

@@ -185,7 +185,7 @@ int skl_gcf_service_turn(struct skl_gcf *gcf, struct skl_call *call, struct skl_
 
     if (result.status == 404) {
         skl_labels_set(&ret->cloud, SKL_GCF_URI, "");
-        if (skl_streq(kind, "service"))
+        if (skl_streq(kind, SKL_GCF_KIND_SERVICE))
             return create(gcf, call, id, ret, err);
         skl_labels_set(&ret->cloud, SKL_GCF_SERVICE, ""); /* the function is gone, or will be */
         ret->again_ms = gcf->poll_ms;

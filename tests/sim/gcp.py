@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 import urllib.parse
+import urllib.request
 
 from harness import BUILD, SANITIZER, TOP, await_true, free_port
 
@@ -203,3 +204,37 @@ def request(method, url, body=None, headers=None, timeout=120):
         return answer.status, answer.headers, answer.read()
     finally:
         connection.close()
+
+
+def name_of(container_id):
+    return "skls-" + container_id[:12]
+
+
+class Google:
+    """The simulated cloud, asked beside the backend."""
+
+    def __init__(self, stack):
+        self.base = stack.sim
+        credentials = json.loads(request("GET", f"{self.base}/simulator/credentials?type=service_account")[2])
+        now = int(time.time())
+        assertion = sign_jwt(credentials, iss=ACCOUNT, aud=credentials["token_uri"], scope=SCOPE, iat=now, exp=now + 3600)
+        form = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=" + assertion
+        with urllib.request.urlopen(f"{self.base}/token", form.encode(), timeout=10) as answer:
+            self.token = json.load(answer)["access_token"]
+
+    def ask(self, method, path, body=None):
+        status, _, text = request(method, self.base + path, None if body is None else json.dumps(body),
+                                  {"Authorization": "Bearer " + self.token, "Content-Type": "application/json"})
+        return status, json.loads(text) if text else None
+
+    def function(self, container_id):
+        return self.ask("GET", f"/v2/{LOCATION}/functions/{name_of(container_id)}")[1]
+
+    def service(self, container_id):
+        return self.ask("GET", f"/v2/{LOCATION}/services/{name_of(container_id)}")[1]
+
+    def delete(self, kind, container_id):
+        """Waits for its end."""
+        status, operation = self.ask("DELETE", f"/v2/{LOCATION}/{kind}/{name_of(container_id)}")
+        assert status == 200, operation
+        await_true("deleted", lambda: self.ask("GET", f"/v2/{operation['name']}")[1].get("done"))

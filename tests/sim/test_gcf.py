@@ -1,48 +1,13 @@
 """Google Cloud Run functions: the rows of the product's document, named after them, with an agent and without one."""
-import json
 import subprocess
 import threading
 import time
 import unittest
-import urllib.request
 
-from gcp import ACCOUNT, LOCATION, SCOPE, request, sign_jwt
+from gcp import ACCOUNT, LOCATION, Google, name_of, request
 from harness import BUILD, Stack, await_true, main
 
 CODE = "while :; do sleep 0.05; done"
-
-
-def name_of(container_id):
-    return "skls-" + container_id[:12]
-
-
-class Google:
-    """The simulated cloud, asked beside the backend."""
-
-    def __init__(self, stack):
-        self.base = stack.sim
-        credentials = json.loads(request("GET", f"{self.base}/simulator/credentials?type=service_account")[2])
-        now = int(time.time())
-        assertion = sign_jwt(credentials, iss=ACCOUNT, aud=credentials["token_uri"], scope=SCOPE, iat=now, exp=now + 3600)
-        form = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=" + assertion
-        with urllib.request.urlopen(f"{self.base}/token", form.encode(), timeout=10) as answer:
-            self.token = json.load(answer)["access_token"]
-
-    def ask(self, method, path, body=None):
-        status, _, text = request(method, self.base + path, None if body is None else json.dumps(body),
-                                  {"Authorization": "Bearer " + self.token, "Content-Type": "application/json"})
-        return status, json.loads(text) if text else None
-
-    def function(self, container_id):
-        return self.ask("GET", f"/v2/{LOCATION}/functions/{name_of(container_id)}")[1]
-
-    def service(self, container_id):
-        return self.ask("GET", f"/v2/{LOCATION}/services/{name_of(container_id)}")[1]
-
-    def delete(self, kind, container_id):
-        status, operation = self.ask("DELETE", f"/v2/{LOCATION}/{kind}/{name_of(container_id)}")
-        assert status == 200, operation
-        await_true("deleted", lambda: self.ask("GET", f"/v2/{operation['name']}")[1].get("done"))
 
 
 def counts(stack):
@@ -70,7 +35,8 @@ class Rows(unittest.TestCase):
         i = self.create("-e", "PLAIN=a b", "-e", "odd-name=1", "busybox", "env")
         function, service = self.google.function(i), self.google.service(i)
         self.assertEqual((function["state"], function["labels"]),
-                         ("ACTIVE", {"managed-by": "sockerless", "sockerless-container-id": i[:32]}))
+                         ("ACTIVE", {"managed-by": "sockerless", "sockerless-container-id": i[:32],
+                                     "sockerless-instance": self.stack.api("GET", "/info")[1]["ID"]}))
         config = function["serviceConfig"]
         self.assertEqual((config["availableCpu"], config["availableMemory"], config["timeoutSeconds"]), ("1", "1Gi", 1800))
         self.assertEqual((config["maxInstanceCount"], config["serviceAccountEmail"]), (1, ACCOUNT))
