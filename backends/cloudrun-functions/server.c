@@ -102,12 +102,6 @@ static int check(void *ctx, const struct skl_container_spec *spec, struct skl_bu
         rc = skl_gcf_image(gcf->config, spec->image_ref, &image, err);
     if (rc < 0)
         return rc;
-    for (size_t i = 0; i < spec->n_mounts; i++)
-        if (skl_streq(spec->mounts[i].type, "volume"))
-            skl_buf_addf(warnings,
-                         "the content of volume %s lives as long as the function's instance: "
-                         "volumes are not shared or kept by this backend\n",
-                         spec->mounts[i].name ? spec->mounts[i].name : "");
     if (spec->privileged)
         skl_buf_adds(warnings, "Google Cloud Run runs no privileged containers: --privileged has "
                                "no effect\n");
