@@ -1,5 +1,5 @@
 #!/bin/sh
-# install.sh CACHE [python|go|act|rust|java|google|azure]...: fetches the clients of this suite into the folder CACHE, each from its own
+# install.sh CACHE [python|go|act|compose|rust|java|google|azure]...: fetches the clients of this suite into the folder CACHE, each from its own
 # registry and at the version that is pinned here. What cannot be had is said; its test then skips.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,6 +15,12 @@ from_pip() { # VENV REQUIREMENTS
 python() { from_pip "$cache/venv" "$here/python/requirements.txt"; }
 go() { cd "$here/go" && "$GO" build -mod=readonly -o "$cache/go-clients" .; }
 act() { [ -x "$cache/act" ] || GOBIN=$cache "$GO" install github.com/nektos/act@v0.2.82; }
+# A module of our own, because Compose's excludes versions, which `go install` does not take. Compiles for minutes.
+compose() {
+    [ -x "$cache/docker-compose" ] && return
+    mkdir -p "$cache/compose" && cd "$cache/compose" && { [ -f go.mod ] || "$GO" mod init compose; } &&
+        "$GO" get github.com/docker/compose/v2/cmd@v2.40.3 && "$GO" build -o "$cache/docker-compose" github.com/docker/compose/v2/cmd
+}
 rust() { cd "$here/rust" && CARGO_TARGET_DIR=$cache/rust cargo build -q --locked; }
 java() {
     rm -rf "$cache/java" && cp -R "$here/java" "$cache/java" && cd "$cache/java" &&
@@ -28,7 +34,7 @@ from_npm() { # FOLDER
 google() { from_npm google; }
 azure() { from_pip "$cache/azure/venv" "$here/azure/requirements.txt" && from_npm azure; }
 
-[ $# -gt 0 ] || set -- python go act rust java google azure
+[ $# -gt 0 ] || set -- python go act compose rust java google azure
 for client; do
     (set -e; "$client") || echo "$client: could not be installed; its test will skip" >&2
 done

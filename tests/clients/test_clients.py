@@ -86,6 +86,76 @@ def cli(stack):
         run(stack, ["docker", *line.split()])
 
 
+PROJECT = """
+services:
+  store:
+    image: busybox
+    command: ["sh", "-c", "cat /data/kept; date >> /data/kept; trap 'exit 0' TERM; while :; do sleep 0.1; done"]
+    volumes: ["data:/data"]
+    environment: {ROLE: store}
+    healthcheck: {test: ["CMD", "test", "-e", "/data/kept"], interval: 1s}
+    configs: [{source: conf, target: /etc/conf}]
+  web:
+    image: busybox
+    command: ["sh", "-c", "echo web is up >&2; trap 'exit 3' TERM; while :; do sleep 0.1; done"]
+    depends_on: {store: {condition: service_healthy}}
+    stop_grace_period: 5s
+    ports: ["127.0.0.1::8080"]
+  once:
+    build: {context: .}
+    profiles: [once]
+volumes:
+  data:
+configs:
+  conf: {content: "of the project"}
+"""
+
+
+def compose(stack):
+    """Compose v2: a project with a volume, a configuration, health and a build; up, looked at, down, up again."""
+    plugins, project = os.path.join(stack.dir, ".docker/cli-plugins"), os.path.join(stack.dir, "shop")
+    os.makedirs(plugins)
+    os.makedirs(project)
+    os.symlink(os.path.abspath(os.path.join(CACHE, "docker-compose")), os.path.join(plugins, "docker-compose"))
+    for name, text in (("compose.yaml", PROJECT), ("Dockerfile", "FROM busybox\nCOPY compose.yaml /\nCMD grep -c image: /compose.yaml; exit 6\n")):
+        with open(os.path.join(project, name), "w") as f:
+            f.write(text)
+
+    def call(*words, code=0):
+        r = subprocess.run(["docker", "compose", *words], cwd=project, capture_output=True, text=True, timeout=120,
+                           env={**stack.env(), "DOCKER_BUILDKIT": "0", "COMPOSE_BAKE": "false"})
+        assert r.returncode == code, (words, r.returncode, r.stdout[-2000:], r.stderr[-3000:], stack.log("backend")[-1000:])
+        return r.stdout
+
+    call("up", "-d")
+    states = {row["Service"]: row for row in map(json.loads, call("ps", "--format", "json").splitlines())}
+    assert (states["store"]["Health"], states["web"]["State"]) == ("healthy", "running"), states
+    assert call("port", "web", "8080").startswith("127.0.0.1:")
+    assert "web is up" in call("logs", "--no-color", "--no-log-prefix", "web")
+    assert call("exec", "-T", "store", "sh", "-c", "echo $ROLE; cat /etc/conf") == "store\nof the project"
+    call("exec", "-T", "web", "sh", "-c", "exit 9", code=9)
+    assert call("run", "--rm", "-T", "--no-deps", "web", "echo", "one-off") == "one-off\n"
+    call("run", "--rm", "-T", "--no-deps", "web", "sh", "-c", "exit 5", code=5)
+    before = call("ps", "-q")
+    call("up", "-d")
+    assert call("ps", "-q") == before  # nothing changed: nothing is made anew
+    assert "sh -c" in call("top", "web")
+    for line in ("pause", "unpause", "images", "ls", "cp compose.yaml store:/tmp/copied", "restart -t 1 web", "stop -t 10 web"):
+        call(*line.split())
+    assert "Exited (3)" in call("ps", "-a", "web")
+    call("start", "web")
+    call("--profile", "once", "build", "once")
+    assert call("run", "--rm", "-T", "once", code=6) == "2\n"
+    assert "2" in call("up", "--no-color", "--abort-on-container-exit", "--exit-code-from", "once", "once", code=6)
+    call("down")  # the volume stays, and what is in it
+    call("up", "-d", "store")
+    kept = call("logs", "--no-color", "--no-log-prefix", "store")
+    assert kept.count("UTC") == 1, kept
+    call("--profile", "once", "down", "-v")
+    assert stack.docker("ps", "-aq", check=0).stdout == b""
+    assert stack.docker("volume", "ls", "-q", check=0).stdout == b""
+
+
 def tools_image(stack):
     """runner:1, an image of bash and coreutils copied from this machine with the libraries they load."""
     spec = importlib.util.spec_from_file_location("seed", os.path.join(TOP, "tools/seed-registry.py"))
@@ -141,6 +211,7 @@ def act(stack):
 NEEDS = {
     "python": ["CACHE/venv/bin/python"], "go": ["CACHE/go-clients"], "rust": ["CACHE/rust/debug/bollard-client"],
     "java": ["java", "CACHE/java/target/classes/Workload.class"], "cli": ["docker"], "act": ["CACHE/act", "git", "bash"],
+    "compose": ["CACHE/docker-compose"],
 }
 
 
