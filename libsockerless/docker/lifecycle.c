@@ -58,6 +58,7 @@ static void flow_free(struct skl_flow *f)
     skl_timer_cancel(&f->limit);
     skl_timer_cancel(&f->restart);
     skl_timer_cancel(&f->recovery);
+    skl_timer_cancel(&f->retire);
     skl_flow_uninvoke(f);
     skl_waiter_cancel(&f->exit_wait);
     skl_ports_close(f->ports);

@@ -88,6 +88,8 @@ struct skl_flow {
     struct skl_timer *restart; /* restart policy: until the next start */
     int64_t restart_delay_ms;
     unsigned remove_tries;
+    struct skl_timer *retire; /* until an ended workload is tried to be ended again */
+    int64_t retire_delay_ms;  /* 0: it did not fail */
     bool start_cold;         /* the warm workload has other limits than the next run shall have */
     struct skl_ports *ports; /* published; NULL: none */
     struct skl_invoking *invoking; /* lifecycle_invoke.c; NULL: no request is open or due */

@@ -3,12 +3,30 @@
 #include "base/log.h"
 #include "docker/lifecycle_internal.h"
 
+#define FIRST_RETRY_MS 5000
+#define LAST_RETRY_MS  (10 * 60 * 1000)
+
+static void retire_again(void *arg)
+{
+    struct skl_flow *f = arg;
+
+    f->retire = NULL;
+    skl_flow_retire_later(f);
+}
+
 static void retired(struct skl_flow *f, struct skl_job *job)
 {
-    if (job->rc < 0)
-        skl_warn("lifecycle",
-                 "an ended workload still stands in the cloud; it goes with the container",
+    int64_t delay_ms = f->retire_delay_ms * 2;
+
+    f->retire_delay_ms = 0;
+    if (job->rc < 0 && job->rc != -SKL_E_CANCELED) {
+        skl_warn("lifecycle", "an ended workload still stands in the cloud; that is tried again",
                  "container", f->c->id, "error", job->err.msg, NULL);
+        f->retire_delay_ms = delay_ms < FIRST_RETRY_MS  ? FIRST_RETRY_MS
+                             : delay_ms > LAST_RETRY_MS ? LAST_RETRY_MS
+                                                        : delay_ms;
+        f->retire = skl_timer_start(f->l->e->loop, f->retire_delay_ms, retire_again, f);
+    }
     skl_flow_finish(f, NULL);
 }
 
@@ -20,6 +38,7 @@ static bool is_of_use(struct skl_flow *f)
 
 void skl_flow_retire(struct skl_flow *f)
 {
+    skl_timer_cancel(&f->retire);
     if (is_of_use(f)) {
         skl_flow_finish(f, NULL); /* it was started again, or its agent is back */
         return;

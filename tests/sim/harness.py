@@ -250,6 +250,11 @@ class Stack:
         with urllib.request.urlopen(urllib.request.Request(self.sim + "/simulator/fault", spec.encode(), method="POST"), timeout=10):
             pass
 
+    def release(self):
+        """Ends what the faults `hold` and `stall` keep."""
+        with urllib.request.urlopen(urllib.request.Request(self.sim + "/simulator/release", b"", method="POST"), timeout=10):
+            pass
+
     def peak_rss_mb(self):
         with open(f"/proc/{self.backend.pid}/status") as f:
             for line in f:
@@ -277,4 +282,4 @@ def main():
     if os.geteuid() != 0 or missing:
         print("skipped: needs root and", ", ".join(missing) or "nothing else")
         sys.exit(SKIP)
-    unittest.main(argv=[sys.argv[0], "-v"])
+    unittest.main(argv=[sys.argv[0], "-v", *sys.argv[1:]])

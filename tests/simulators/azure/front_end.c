@@ -33,7 +33,7 @@ static bool refuse(struct sim *s, struct skl_str host, struct sim_answer *a, cha
 {
     struct site *x;
 
-    if (sim_planned(s, "invoke", a))
+    if (sim_planned(s, "any", a) || sim_planned(s, "invoke", a))
         return true;
     x = find(s, host);
     if (!x)
@@ -55,8 +55,17 @@ static bool is_replaced(const char *name)
     return strcasecmp(name, "X-Forwarded-For") == 0 || strcasecmp(name, "X-Forwarded-Proto") == 0;
 }
 
+static void forget(void *arg SKL_UNUSED)
+{
+}
+
+static void hold(void *arg)
+{
+    sim_hold(arg);
+}
+
 static void pass(struct sim *s, const struct sim_request *r, const char *address, int port,
-                 struct sim_answer *a)
+                 struct sim_answer_fault f, struct sim_answer *a)
 {
     SKL_AUTO_BUF struct skl_buf target = {0};
     struct sim_proxy p = {
@@ -66,6 +75,10 @@ static void pass(struct sim *s, const struct sim_request *r, const char *address
         .headers = "X-Forwarded-For: 203.0.113.1\r\nX-Forwarded-Proto: https\r\n",
         .is_replaced = is_replaced,
         .deadline_ms = skl_mono_ms() + s->options->front_end_limit_ms,
+        .lose_answer = f.hold   ? hold
+                       : f.lost ? forget
+                                : NULL,
+        .arg = s,
     };
 
     skl_buf_init(&target, 64 * SKL_KIB);
@@ -92,17 +105,20 @@ bool sim_front_end(struct sim *s, const struct sim_request *r, struct sim_answer
 {
     struct skl_str port_text, host = skl_str_cut(skl_str(sim_header(r, "Host")), ':', &port_text);
     char address[24];
-    bool answered, drop = false;
+    struct sim_answer_fault f;
+    bool answered;
     int port = 0;
 
     if (!skl_str_ends(host, SUFFIX))
         return false;
     pthread_mutex_lock(&s->lock);
     answered = refuse(s, host, a, address, &port);
-    drop = sim_take_lost(s);
+    f = sim_take_answer_fault(s);
     pthread_mutex_unlock(&s->lock);
     if (!answered)
-        pass(s, r, address, port, a);
-    a->drop |= drop && !a->sent;
+        pass(s, r, address, port, f, a);
+    else if (f.hold)
+        sim_hold(s);
+    a->drop |= (f.lost || f.hold) && !a->sent;
     return true;
 }

@@ -59,16 +59,23 @@ void sim_count(struct sim *s, const char *operation)
 
 /* -- faults */
 
-/* The next call of that name fails so: 429, 500, drop (no effect), lost (effect, no answer), slow. */
+/* The next call of that name fails so: a status, drop (no effect), lost (effect, no answer), hold (effect, then nothing
+ * until /simulator/release), stall (the same without effect). "any" is the name of every call. */
 struct planned_fault {
     struct skl_list in_sim;
     char operation[48], kind[16];
+    uint64_t skip; /* so many calls of that name are left alone before */
 };
 
+/* operation: "sites.put" or, for the third call from now, "sites.put+2" */
 static void plan_fault(struct sim *s, struct skl_str operation, struct skl_str kind)
 {
     struct planned_fault *f = skl_new0(struct planned_fault);
+    struct skl_str skip;
 
+    operation = skl_str_cut(operation, '+', &skip);
+    if (skip.p)
+        (void)skl_str_u64(skip, &f->skip);
     snprintf(f->operation, sizeof(f->operation), SKL_STR_FMT, SKL_STR_ARG(operation));
     snprintf(f->kind, sizeof(f->kind), SKL_STR_FMT, SKL_STR_ARG(kind));
     skl_list_push(&s->planned, &f->in_sim);
@@ -84,9 +91,12 @@ static bool fail_planned(struct sim *s, const char *kind, struct sim_answer *a)
     } else if (strcmp(kind, "lost") == 0) {
         s->lose_answer = true;
         return false;
-    } else if (strcmp(kind, "slow") == 0) {
-        s->slow_answer = true;
+    } else if (strcmp(kind, "hold") == 0) {
+        s->hold_answer = true;
         return false;
+    } else if (strcmp(kind, "stall") == 0) {
+        s->hold_answer = true;
+        a->drop = true;
     } else if (strcmp(kind, "drop") == 0) {
         a->drop = true;
     } else {
@@ -101,11 +111,12 @@ bool sim_planned(struct sim *s, const char *operation, struct sim_answer *a)
     struct skl_list *it;
 
     sim_count(s, operation);
+    snprintf(s->last_call, sizeof(s->last_call), "%s", operation);
     skl_list_foreach (it, &s->planned) {
         struct planned_fault *f = SKL_LIST_ENTRY(it, struct planned_fault, in_sim);
         bool failed;
 
-        if (strcmp(f->operation, operation) != 0)
+        if (strcmp(f->operation, operation) != 0 || f->skip-- > 0)
             continue;
         skl_list_remove(&f->in_sim);
         s->faults++;
@@ -116,12 +127,26 @@ bool sim_planned(struct sim *s, const char *operation, struct sim_answer *a)
     return false;
 }
 
-bool sim_take_lost(struct sim *s)
+struct sim_answer_fault sim_take_answer_fault(struct sim *s)
 {
-    bool lost = s->lose_answer;
+    struct sim_answer_fault f = {s->lose_answer, s->hold_answer};
 
-    s->lose_answer = false;
-    return lost;
+    s->holding |= s->hold_answer;
+    s->lose_answer = s->hold_answer = false;
+    return f;
+}
+
+void sim_hold(struct sim *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->n_held++;
+    while (s->holding && !s->closing) {
+        pthread_mutex_unlock(&s->lock);
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        pthread_mutex_lock(&s->lock);
+    }
+    s->n_held--;
+    pthread_mutex_unlock(&s->lock);
 }
 
 bool sim_parse_faults(struct sim *s, const char *spec)
@@ -249,6 +274,8 @@ static void show_state(struct sim *s, struct sim_answer *a)
     show_web(s, json);
     cJSON_AddNumberToObject(json, "faults", (double)s->faults);
     cJSON_AddNumberToObject(json, "planned", (double)planned);
+    cJSON_AddStringToObject(json, "last", s->last_call);
+    cJSON_AddNumberToObject(json, "held", (double)s->n_held);
     cJSON_AddStringToObject(json, "runtime", sim_runtime_kind(s->runtime));
     cJSON_AddStringToObject(json, "workspace", SIM_WORKSPACE);
     sim_json(a, 200, json);
@@ -262,6 +289,12 @@ static void set_faults(struct sim *s, const struct sim_request *r, struct sim_an
     a->status = sim_parse_faults(s, spec) ? 200 : 400;
 }
 
+static void release(struct sim *s, struct sim_answer *a)
+{
+    s->holding = false;
+    a->status = 200;
+}
+
 /* A stranger has that site name. */
 static void take_name(struct sim *s, const struct sim_request *r, struct sim_answer *a)
 {
@@ -271,49 +304,69 @@ static void take_name(struct sim *s, const struct sim_request *r, struct sim_ans
 
 /* -- requests */
 
+static bool is_cloud(const char *path)
+{
+    return skl_str_istarts(skl_str(path), "/subscriptions/") ||
+           skl_str_starts(skl_str(path), "/v1/workspaces/");
+}
+
 static void handle_cloud(struct sim *s, const struct sim_request *r, struct sim_answer *a,
-                         bool is_query, bool *slow)
+                         bool *slow)
 {
     bool drop;
 
     if (fault(s, a, &drop, slow))
         return;
-    if (is_query)
+    if (skl_str_starts(skl_str(r->path), "/v1/"))
         sim_log_query(s, r, a);
     else
         sim_arm(s, r, a);
-    a->drop |= drop || sim_take_lost(s);
-    *slow |= s->slow_answer;
-    s->slow_answer = false;
+    a->drop |= drop;
+}
+
+static void handle_own(struct sim *s, const struct sim_request *r, struct sim_answer *a)
+{
+    struct skl_str path = skl_str(r->path);
+
+    if (skl_str_eqz(path, "/simulator/resolve"))
+        resolve(s, r, a);
+    else if (skl_str_eqz(path, "/simulator/state"))
+        show_state(s, a);
+    else if (skl_str_eqz(path, "/simulator/fault"))
+        set_faults(s, r, a);
+    else if (skl_str_eqz(path, "/simulator/release"))
+        release(s, a);
+    else if (skl_str_eqz(path, "/simulator/taken"))
+        take_name(s, r, a);
+    else
+        sim_arm_error(a, 404, "NotFound", "'%s' is not known here.", r->path);
 }
 
 static void handle(void *arg, const struct sim_request *r, struct sim_answer *a)
 {
     struct sim *s = arg;
-    struct skl_str path = skl_str(r->path);
+    struct sim_answer_fault f = {0};
     bool slow = false;
 
     sim_executions_join(s);
     if (sim_front_end(s, r, a))
         return;
     pthread_mutex_lock(&s->lock);
-    if (sim_auth_route(s, r, a))
-        ;
-    else if (skl_str_eqz(path, "/simulator/resolve"))
-        resolve(s, r, a);
-    else if (skl_str_eqz(path, "/simulator/state"))
-        show_state(s, a);
-    else if (skl_str_eqz(path, "/simulator/fault"))
-        set_faults(s, r, a);
-    else if (skl_str_eqz(path, "/simulator/taken"))
-        take_name(s, r, a);
-    else if (skl_str_istarts(path, "/subscriptions/"))
-        handle_cloud(s, r, a, false, &slow);
-    else if (skl_str_starts(path, "/v1/workspaces/"))
-        handle_cloud(s, r, a, true, &slow);
-    else
-        sim_arm_error(a, 404, "NotFound", "'%s' is not known here.", r->path);
+    if (skl_str_starts(skl_str(r->path), "/simulator/")) {
+        handle_own(s, r, a);
+    } else {
+        if (sim_planned(s, "any", a))
+            ;
+        else if (is_cloud(r->path))
+            handle_cloud(s, r, a, &slow);
+        else if (!sim_auth_route(s, r, a))
+            sim_arm_error(a, 404, "NotFound", "'%s' is not known here.", r->path);
+        f = sim_take_answer_fault(s);
+        a->drop |= f.lost || f.hold;
+    }
     pthread_mutex_unlock(&s->lock);
+    if (f.hold)
+        sim_hold(s);
     if (slow)
         nanosleep(&(struct timespec){.tv_sec = 1}, NULL); /* what was asked for: a slow answer */
     skl_debug("sim", "request", "method", r->method, "path", r->path, NULL);
@@ -357,6 +410,9 @@ static void stop_all(struct sim *s)
 {
     bool running = true;
 
+    pthread_mutex_lock(&s->lock);
+    s->closing = true;
+    pthread_mutex_unlock(&s->lock);
     while (running) {
         struct skl_list *it;
         struct job *j;

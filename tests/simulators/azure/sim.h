@@ -79,7 +79,10 @@ struct sim {
     struct skl_map plans, sites, taken, accounts; /* taken: names that strangers have */
     struct skl_list site_threads;
     struct skl_list planned; /* of struct planned_fault, in main.c */
-    bool lose_answer, slow_answer;
+    bool lose_answer, hold_answer;
+    bool holding; /* until /simulator/release */
+    size_t n_held;
+    char last_call[48];
     struct skl_list finished; /* of struct gone: workloads to be joined */
     bool closing;
 };
@@ -92,7 +95,13 @@ void sim_count(struct sim *s, const char *operation);
 bool sim_parse_faults(struct sim *s, const char *spec);
 /* Counts a call, and true: a fault that was planned for it has answered it, without effect. */
 bool sim_planned(struct sim *s, const char *operation, struct sim_answer *a);
-bool sim_take_lost(struct sim *s); /* the call has its effect, its answer is lost */
+/* What was planned for the call that is answered now, and is over with that. */
+struct sim_answer_fault {
+    bool lost; /* the call has its effect, nobody is told */
+    bool hold; /* as lost, once /simulator/release comes */
+};
+struct sim_answer_fault sim_take_answer_fault(struct sim *s);
+void sim_hold(struct sim *s); /* without the lock; returns when released */
 
 /* auth.c */
 bool sim_auth_route(struct sim *s, const struct sim_request *r, struct sim_answer *a);

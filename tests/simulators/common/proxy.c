@@ -274,8 +274,12 @@ enum sim_proxy_result sim_proxy_run(struct sim_proxy *p)
         return SIM_PROXY_NO_CONNECTION;
     skl_buf_init(&x.head, MAX_HEAD);
     result = send_request(&x);
-    if (result == SIM_PROXY_DONE)
+    if (result == SIM_PROXY_DONE && p->lose_answer) {
+        p->lose_answer(p->arg);
+        result = SIM_PROXY_CLIENT_GONE;
+    } else if (result == SIM_PROXY_DONE) {
         result = read_answer(&x);
+    }
     close(x.fd);
     skl_buf_fini(&x.head);
     if (p->head_sent && result != SIM_PROXY_DONE)

@@ -25,6 +25,9 @@ struct sim_proxy {
     const char *headers; /* "Name: value\r\n"... in the place of those that is_replaced names */
     bool (*is_replaced)(const char *name);
     int64_t deadline_ms; /* by skl_mono_ms() */
+    /* NULL: none. Called when the container has the request; its answer is not waited for then. */
+    void (*lose_answer)(void *arg);
+    void *arg;
     /* results */
     int status;
     bool head_sent;
