@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Fails when a file includes a layer it must not know, or reads the environment where it must not.
 
-Layers: base <- net <- agent, spool, store <- driver <- docker <- daemon, backends <- cmd; cloud on base, registry on cloud, build on base, function on net and cloud; docker on build and function.
+Layers: base <- net <- agent, spool, store <- driver <- docker <- daemon, backends <- cmd; cloud on base, registry on cloud, build on base, function on net and cloud; docker on build and function; ops on base, known to daemon only.
 """
 import os
 import re
@@ -21,7 +21,8 @@ MAY = {
     "build": {"base"},
     "function": {"base", "net", "cloud"},
     "docker": {"base", "net", "agent", "spool", "store", "driver", "registry", "cloud", "build", "function"},
-    "daemon": {"base", "net", "agent", "driver", "docker"},
+    "ops": {"base"},
+    "daemon": {"base", "net", "agent", "spool", "store", "cloud", "driver", "docker", "ops"},
     "backends": {"base", "cloud", "docker", "function", "spool", "store"},
     "cmd": {"base", "daemon", "aca", "azure-functions", "cloudrun-functions"},
     "sockerless-agent": {"base", "net", "agent"},

@@ -6,6 +6,7 @@
  */
 #include "agent/link.h"
 
+#include "agent/agent_metrics.h"
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/list.h"
@@ -154,6 +155,7 @@ static struct account *account_of(struct skl_link *l, uint32_t stream)
         l->accounts = skl_realloc(l->accounts, l->n_accounts ? 2 * l->n_accounts : 1, sizeof(*a));
     a = &l->accounts[l->n_accounts++];
     *a = (struct account){.stream = stream};
+    skl_metric_add(&skl_agent_streams, 1);
     return a;
 }
 
@@ -161,8 +163,10 @@ void skl_link_forget(struct skl_link *l, uint32_t stream)
 {
     struct account *a = account_find(l, stream);
 
-    if (a)
+    if (a) {
         *a = l->accounts[--l->n_accounts];
+        skl_metric_add(&skl_agent_streams, -1);
+    }
     if (l->n_accounts == 0) {
         free(l->accounts);
         l->accounts = NULL;
@@ -539,6 +543,7 @@ void skl_link_reset(struct skl_link *l)
     l->main_ack_due = false;
     free(l->accounts);
     l->accounts = NULL;
+    skl_metric_add(&skl_agent_streams, -(int64_t)l->n_accounts);
     l->n_accounts = 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "agent/agent_metrics.h"
 #include "agent/session_internal.h"
 #include "base/alloc.h"
 #include "base/encode.h"
@@ -198,6 +199,7 @@ static void refuse(struct skl_agents *a, struct skl_http *x)
     if (agent_log_allowed(&a->refused, now, held_back))
         skl_warn("agent", "an agent without a valid token was refused", "peer", peer, "held_back",
                  held_back, NULL);
+    skl_metric_add(&skl_agent_refused, 1);
     if (agent_rate_failed(&a->rate, peer, now)) {
         skl_http_close_after(x);
         skl_http_answer(x, 429, "application/json", "Retry-After: 10\r\n",

@@ -7,6 +7,7 @@
  */
 #include "agent/session.h"
 
+#include "agent/agent_metrics.h"
 #include "agent/session_internal.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -223,6 +224,7 @@ static void on_down(void *arg, const struct skl_error *why)
         return;
     if (why->kind == SKL_E_PROTOCOL || why->kind == SKL_E_TOOBIG)
         agent_log_broken(s->entry, why->msg);
+    skl_metric_add(&skl_agent_lost, 1);
     s->events->on_down(s->owner, s);
     if (s->closed)
         return;

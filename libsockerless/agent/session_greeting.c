@@ -5,6 +5,7 @@
  * name stays and what we kept (START, for one) is sent from the first frame on. Otherwise the numbering begins anew
  * here too, and the streams of the old one are over.
  */
+#include "agent/agent_metrics.h"
 #include "agent/session_internal.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -155,6 +156,7 @@ void session_greet(struct skl_session *s, struct skl_ws *own_ws, const struct ag
     rc = skl_link_resume(s->link, goes_on ? peer_received : 0, &err);
     SKL_ASSERT(rc == 0); /* looked at above */
     agent_dial_answered(s->entry);
+    skl_metric_add(&skl_agent_greeted, 1);
     if (!s->closed)
         s->events->on_up(s->owner, s);
     if (!s->closed)

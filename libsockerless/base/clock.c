@@ -12,12 +12,17 @@ int64_t skl_wall_ns(void)
     return t.tv_sec * SKL_NS_PER_S + t.tv_nsec;
 }
 
-int64_t skl_mono_ms(void)
+int64_t skl_mono_us(void)
 {
     struct timespec t;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000) + t.tv_nsec / SKL_NS_PER_MS;
+    return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+}
+
+int64_t skl_mono_ms(void)
+{
+    return skl_mono_us() / 1000;
 }
 
 static size_t format(int64_t wall_ns, char out[SKL_TIME_LEN], bool with_fraction)

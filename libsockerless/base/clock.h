@@ -16,6 +16,7 @@
 
 int64_t skl_wall_ns(void);
 int64_t skl_mono_ms(void);
+int64_t skl_mono_us(void); /* microseconds: for metrics */
 
 /* RFC 3339 in UTC, up to nine fraction digits without trailing zeros: "2026-11-23T09:43:38.39Z".
  * 0 gives "0001-01-01T00:00:00Z". The _fixed form always writes nine digits (log lines). */

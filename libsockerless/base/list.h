@@ -55,4 +55,14 @@ static inline void skl_list_remove(struct skl_list *node)
 #define skl_list_foreach_safe(it, tmp, head)                                                       \
     for (it = (head)->next, tmp = it->next; it != (head); it = tmp, tmp = it->next)
 
+static inline size_t skl_list_length(const struct skl_list *head) /* walks it */
+{
+    const struct skl_list *it;
+    size_t n = 0;
+
+    skl_list_foreach (it, head)
+        n++;
+    return n;
+}
+
 #endif

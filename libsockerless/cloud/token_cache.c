@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "cloud/cloud_metrics.h"
 #include "cloud/wait.h"
 
 #define RETRY_EARLY_MS    30000
@@ -135,6 +136,7 @@ static int refresh(struct asker *a, struct skl_error *err)
     e->refreshing = true;
     (void)pthread_mutex_unlock(&c->cache_lock);
     rc = c->s.fetch(c->s.arg, a->key, &a->limits, &t, err);
+    skl_cloud_token_fetched(rc, err);
     (void)pthread_mutex_lock(&c->cache_lock);
     e->refreshing = false;
     e->rounds++;

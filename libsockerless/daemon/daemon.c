@@ -18,6 +18,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "daemon/notify.h"
+#include "daemon/ops_feed.h"
 #include "daemon/settings.h"
 #include "daemon/startup_pages.h"
 #include "daemon/tls_files.h"
@@ -43,6 +44,7 @@ struct daemon {
     size_t n_listeners;
     struct skl_tls_files tls;
     uv_signal_t term, intr, hup;
+    struct skl_ops_feed *ops;
     unsigned closing_servers;
     bool closing;
 };
@@ -74,7 +76,8 @@ static int load(struct daemon *d, char **argv, struct skl_error *err)
         return rc;
     if (!d->settings.hosts)
         skl_strv_push(&d->settings.hosts, DEFAULT_HOST);
-    return d->b->check(d->b->config, err);
+    rc = skl_ops_feed_check(&d->settings, err);
+    return rc < 0 ? rc : d->b->check(d->b->config, err);
 }
 
 /* Where a client needs no certificate, the address alone has to keep strangers out. */
@@ -286,6 +289,7 @@ static void engine_closed(void *arg)
 {
     struct daemon *d = arg;
 
+    skl_ops_feed_stop(d->ops);
     uv_stop(&d->loop);
 }
 
@@ -305,6 +309,7 @@ static void on_signal(uv_signal_t *handle, int signo)
     if (d->closing)
         return;
     d->closing = true;
+    skl_ops_feed_ready(d->ops, "shutting down");
     skl_info("daemon", "shutting down; workloads run on", NULL);
     skl_notify(getenv("NOTIFY_SOCKET"), "STOPPING=1");
     for (size_t i = 0; i < d->n_listeners; i++)
@@ -376,6 +381,14 @@ static int start(struct daemon *d, struct skl_error *err)
         return rc;
     make_servers(d);
     skl_engine_set_agent_ca(d->engine, d->tls.agent_ca);
+    rc = skl_ops_feed_open(&(struct skl_ops_feed_config){.loop = &d->loop,
+                                                         .engine = d->engine,
+                                                         .api = d->api,
+                                                         .agents = d->agents,
+                                                         .settings = &d->settings},
+                           &d->ops, err);
+    if (rc < 0)
+        return rc;
     rc = listen_agents(d, err);
     if (rc == 0)
         rc = listen_api(d, err);
@@ -407,11 +420,13 @@ static int run(struct daemon *d)
     uv_signal_start(&d->term, on_signal, SIGTERM);
     uv_signal_start(&d->intr, on_signal, SIGINT);
     skl_startup_pages_release();
+    skl_ops_feed_ready(d->ops, NULL);
     skl_notify(getenv("NOTIFY_SOCKET"), "READY=1");
     skl_info("daemon", "ready", "version", SKL_VERSION, "backend", d->backend.name, NULL);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     if (!skl_str_empty(d->settings.pidfile))
         (void)unlink(d->settings.pidfile); /* somebody tidied it away: fine */
+    skl_ops_feed_close(d->ops);
     d->b->close(d->ctx);
     skl_tls_files_fini(&d->tls);
     skl_info("daemon", "ended", NULL);

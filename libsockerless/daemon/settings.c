@@ -29,6 +29,8 @@ const struct skl_option skl_daemon_options[] = {
     {.flag = "--agent-tls-ca", .env = "SOCKERLESS_AGENT_TLS_CA", ROW(agent_tls_ca),
      .help = "the CA (PEM, at most 16 KiB) that agents pin for an https callback URL; without it, the "
              "image's own CA bundle"},
+    {.flag = "--ops-listen", .env = "SOCKERLESS_OPS_LISTEN", ROW(ops_listen),
+     .help = "where /healthz, /readyz and /metrics are served, ADDR:PORT; a port alone is loopback's (default: nowhere)"},
     {.flag = "--state-dir", .env = "SOCKERLESS_STATE_DIR", ROW(state_dir), .dflt = "/var/lib/sockerless",
      .help = "the directory that holds everything the daemon must not forget"},
     {.flag = "--pidfile", .env = "SOCKERLESS_PIDFILE", ROW(pidfile), .help = "a file for the process ID"},

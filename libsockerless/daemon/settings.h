@@ -9,6 +9,7 @@ struct skl_daemon_settings {
     bool tls, tls_verify, insecure_tcp;
     char *tls_ca, *tls_cert, *tls_key;
     char *agent_listen, *agent_tls_cert, *agent_tls_key, *agent_tls_ca;
+    char *ops_listen;
     char *state_dir, *pidfile;
     char *log_level, *log_format;
     bool check_config, version, help;

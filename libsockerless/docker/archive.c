@@ -65,8 +65,7 @@ static void on_stat(void *arg, const struct skl_path_stat *st, const struct skl_
     } else if (!skl_request_gone(r)) {
         skl_buf_init(&header, 128 * SKL_KIB);
         stat_header(st, &header);
-        r->answered = true;
-        r->status = 200;
+        skl_request_answered(r, 200);
         skl_http_answer(r->http, 200, NULL, header.p, skl_str_n("", 0));
     }
     skl_request_unref(r);

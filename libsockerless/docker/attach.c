@@ -313,8 +313,7 @@ void skl_route_container_attach_ws(struct skl_request *r)
         skl_request_error(r, &err);
         return;
     }
-    r->answered = true;
-    r->status = 101;
+    skl_request_answered(r, 101);
     a = attach_new(r, c, &detach);
     if (r->version < 142) /* these had no choice */
         a->want_stdin = a->want_stdout = a->want_stderr = true;

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "cloud/cloud_metrics.h"
 #include "docker/health.h"
 #include "docker/hijack.h"
 #include "docker/layers.h"
@@ -20,7 +21,7 @@ static int open_registry(struct skl_engine *e, struct skl_error *err)
         .insecure = (const char *const *)e->settings.insecure_registries,
     };
 
-    e->rest = skl_rest_new(NULL);
+    e->rest = skl_rest_new(&(struct skl_rest_settings){.on_call = skl_cloud_called});
     return skl_registry_new(&settings, e->rest, &e->registry, err);
 }
 

@@ -37,8 +37,7 @@ struct skl_stream *skl_hijack(struct skl_request *r, bool tty, bool with_api_hea
     if (with_api_headers)
         skl_buf_adds(&head, skl_docker_headers);
     skl_buf_adds(&head, "\r\n");
-    r->answered = true;
-    r->status = upgrade ? 101 : 200;
+    skl_request_answered(r, upgrade ? 101 : 200);
     return skl_http_take_over(r->http, skl_buf_str(&head));
 }
 
@@ -51,8 +50,7 @@ void skl_hijack_refuse(struct skl_request *r, const struct skl_error *err)
     skl_buf_addf(&head,
                  "HTTP/1.1 %d %s\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n%s\r\n",
                  status, skl_http_status_text(status), err->msg);
-    r->answered = true;
-    r->status = status;
+    skl_request_answered(r, status);
     skl_stream_close_gracefully(skl_http_take_over(r->http, skl_buf_str(&head)),
                                 SKL_HIJACK_CLOSE_MS);
 }

@@ -9,6 +9,8 @@
 #include "base/encode.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "docker/docker_metrics.h"
+#include "docker/routes.h"
 
 static void log_line(const struct skl_request *r)
 {
@@ -17,7 +19,7 @@ static void log_line(const struct skl_request *r)
     if (!skl_log_enabled(SKL_LOG_DEBUG))
         return;
     snprintf(status, sizeof(status), "%d", r->status);
-    snprintf(ms, sizeof(ms), "%lld", (long long)(skl_mono_ms() - r->started_ms));
+    snprintf(ms, sizeof(ms), "%lld", (long long)(skl_mono_us() - r->started_us) / 1000);
     SKL_AUTO_STR char *method = skl_str_dup(skl_http_method(r->http));
     SKL_AUTO_STR char *path = skl_str_dup(skl_http_path(r->http)); /* queries may hold secrets */
     skl_debug("docker", "request", "method", method, "path", path, "status", status, "ms", ms,
@@ -45,7 +47,7 @@ struct skl_request *skl_request_new(struct skl_engine *e, struct skl_http *x, in
     r->refs = 1;
     r->version = version;
     r->param = own_param;
-    r->started_ms = skl_mono_ms();
+    r->started_us = skl_mono_us();
     skl_http_set_owner(x, r, exchange_ended);
     return r;
 }
@@ -158,12 +160,19 @@ char **skl_request_query_all(const struct skl_request *r, const char *name)
 
 /* -- answers */
 
+void skl_request_answered(struct skl_request *r, int status)
+{
+    r->answered = true;
+    r->status = status;
+    skl_docker_answered(r->route->method, r->route->pattern, status,
+                        skl_mono_us() - r->started_us);
+}
+
 static bool may_answer(struct skl_request *r, int status)
 {
     if (!r->http || r->answered)
         return false;
-    r->answered = true;
-    r->status = status;
+    skl_request_answered(r, status);
     return true;
 }
 

@@ -27,7 +27,7 @@ struct skl_request {
     cJSON *body; /* of a JSON route; NULL if empty */
     bool answered;
     int status;         /* of the answer; for the log */
-    int64_t started_ms; /* skl_mono_ms() */
+    int64_t started_us; /* skl_mono_us() */
     const struct skl_route *route;
     void *state; /* the handler's own; freed by on_free */
     void (*on_gone)(
@@ -58,6 +58,8 @@ void skl_request_fail(struct skl_request *r, enum skl_kind kind, const char *fmt
 void skl_request_status(struct skl_request *r, int status); /* no body */
 /* Compact JSON in buf and a newline. */
 void skl_request_json(struct skl_request *r, int status, struct skl_buf *b);
+/* For handlers that answer past these calls (a connection taken over): before they do. */
+void skl_request_answered(struct skl_request *r, int status);
 /* A streamed answer begins: the header leaves at once; skl_http_write() and skl_http_end() follow. */
 void skl_request_begin(struct skl_request *r, int status, const char *content_type,
                        const char *headers);

@@ -5,9 +5,11 @@
  * is advertised stays the truth.
  */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/encode.h"
 #include "base/json_read.h"
 #include "base/limits.h"
+#include "docker/docker_metrics.h"
 #include "docker/go_json.h"
 #include "docker/routes.h"
 
@@ -34,6 +36,12 @@ void skl_docker_error_body(struct skl_buf *b, int status, const char *message)
     skl_buf_addc(b, '\n');
 }
 
+/* Of requests that no row of the table gets. */
+static void count(const struct skl_http *x, int status)
+{
+    skl_docker_answered(skl_http_method(x).p, "none", status, 0); /* the parser's own literal */
+}
+
 static void answer_plain(struct skl_http *x, int status, const char *headers, const char *message)
 {
     SKL_AUTO_BUF struct skl_buf b = {0};
@@ -43,6 +51,7 @@ static void answer_plain(struct skl_http *x, int status, const char *headers, co
         skl_buf_adds(&b, message);
         skl_buf_addc(&b, '\n');
     }
+    count(x, status);
     skl_http_answer(x, status, message ? "text/plain; charset=utf-8" : NULL, headers,
                     skl_buf_str(&b));
 }
@@ -64,6 +73,7 @@ static void SKL_PRINTF(4, 5)
     }
     skl_buf_init(&body, 64 * SKL_KIB);
     skl_docker_error_body(&body, status, message.p);
+    count(x, status);
     skl_http_answer(x, status, "application/json", NULL, skl_buf_str(&body));
 }
 
@@ -74,8 +84,7 @@ static void answer_ping(struct skl_http *x)
 
 void skl_route_ping(struct skl_request *r)
 {
-    r->answered = true;
-    r->status = 200;
+    skl_request_answered(r, 200);
     answer_ping(r->http);
 }
 
@@ -206,7 +215,10 @@ void skl_docker_handle(void *engine, struct skl_http *x)
     skl_buf_init(&decoded, SKL_MAX_REQUEST_LINE);
     if (skl_str_eqz(path, "/_ping") &&
         (skl_str_eqz(method, "GET") || skl_str_eqz(method, "HEAD"))) {
+        int64_t begun_us = skl_mono_us();
+
         answer_ping(x);
+        skl_docker_pinged(skl_str_eqz(method, "HEAD"), skl_mono_us() - begun_us);
         return;
     }
     if (skl_str_eqz(method, "OPTIONS")) {

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "net/net_metrics.h"
 #include "net/stream_internal.h"
 
 static _Thread_local char *read_buffer;
@@ -251,6 +252,7 @@ static void on_read(uv_stream_t *h, ssize_t nread, const uv_buf_t *buf)
     if (s->closing || nread == 0)
         return;
     if (nread > 0) {
+        skl_metric_add(&skl_net_received, nread);
         if (s->tls)
             stream_tls_input(s, (const uint8_t *)buf->base, (size_t)nread);
         else

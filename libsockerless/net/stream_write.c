@@ -12,6 +12,7 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
+#include "net/net_metrics.h"
 #include "net/stream_internal.h"
 
 #define MIN_CHUNK  (16 * SKL_KIB)
@@ -28,6 +29,7 @@ static void free_chunks(struct out_chunk *c)
 {
     while (c) {
         struct out_chunk *next = c->next;
+        skl_metric_add(&skl_net_queued, -(int64_t)c->n);
         free(c);
         c = next;
     }
@@ -53,6 +55,7 @@ static void queue_bytes(struct skl_stream *s, const char *p, size_t n)
 {
     struct out_chunk *last = s->out_last;
     s->out_bytes += n;
+    skl_metric_add(&skl_net_queued, (int64_t)n);
     if (last && last->n < last->cap) {
         size_t k = last->cap - last->n < n ? last->cap - last->n : n;
         memcpy(last->data + last->n, p, k);
@@ -150,6 +153,7 @@ static void write_some(struct skl_stream *s, const struct skl_str *parts, size_t
         sent = rc > 0 ? (size_t)rc : 0;
     }
     for (size_t i = 0; i < count; i++) {
+        skl_metric_add(&skl_net_sent, (int64_t)parts[i].n);
         size_t skip = sent < parts[i].n ? sent : parts[i].n;
         sent -= skip;
         if (skip < parts[i].n)

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "spool/spool_internal.h"
+#include "spool/spool_metrics.h"
 
 #define DEFAULT_MAX_BYTES (100 * INT64_C(1000000))
 #define DEFAULT_MAX_FILES 3
@@ -404,6 +405,8 @@ int skl_spool_append(struct skl_spool *s, const char *instance, uint64_t offset,
                      enum skl_spool_stream stream, int64_t time_ns, struct skl_str data,
                      struct skl_error *err)
 {
+    struct skl_series *written = skl_metric_series(
+        &skl_spool_written, stream == SKL_SPOOL_STDOUT ? "stdout" : "stderr", NULL, NULL);
     int rc = ready_to_write(s, instance, offset, err);
 
     if (rc < 0)
@@ -414,8 +417,11 @@ int skl_spool_append(struct skl_spool *s, const char *instance, uint64_t offset,
             skl_str_n(data.p, data.n < SKL_FRAME_MAX_PAYLOAD ? data.n : SKL_FRAME_MAX_PAYLOAD);
 
         rc = write_frame(s, (enum skl_spool_kind)stream, time_ns, part, skl_str_n("", 0), err);
-        if (rc < 0)
+        if (rc < 0) {
+            skl_metric_add(&skl_spool_failed, 1);
             return rc;
+        }
+        skl_series_add(written, (int64_t)part.n);
         s->offset += part.n;
         data = skl_str_skip(data, part.n);
     }

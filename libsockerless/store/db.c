@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/str.h"
+#include "store/store_metrics.h"
 
 struct skl_db {
     sqlite3 *sqlite;
@@ -78,7 +80,7 @@ static const char *const sql[] = {
 };
 _Static_assert(SKL_ARRAY_LEN(sql) == SKL_SQL_MAX_, "every statement has its text");
 
-static int db_fail(const struct skl_db *db, int code, struct skl_error *err)
+static int fail_with(const struct skl_db *db, int code, struct skl_error *err)
 {
     const char *what = sqlite3_errstr(code);
     int primary = code & 0xff;
@@ -94,6 +96,18 @@ static int db_fail(const struct skl_db *db, int code, struct skl_error *err)
                         "on that disk",
                         db->path, what);
     return skl_fail(err, SKL_E_INTERNAL, "the state database '%s': %s", db->path, what);
+}
+
+static int db_fail(const struct skl_db *db, int code, struct skl_error *err)
+{
+    struct skl_error own;
+
+    if (!err)
+        err = &own;
+    fail_with(db, code, err);
+    skl_metric_add(&skl_db_failures, 1);
+    skl_condition_report(&skl_db_condition, false, "%s", err->msg);
+    return -SKL_E_INTERNAL;
 }
 
 int skl_db_fail_row(struct skl_db *db, const char *table, const char *key, struct skl_error *err)
@@ -263,9 +277,13 @@ int skl_db_row(struct skl_db *db, sqlite3_stmt *stmt, struct skl_error *err)
 
 int skl_db_run(struct skl_db *db, sqlite3_stmt *stmt, struct skl_error *err)
 {
+    int64_t begun_us = skl_mono_us();
     int rc = skl_db_row(db, stmt, err);
 
     SKL_ASSERT(rc <= 0);
+    skl_metric_observe(&skl_db_statements, skl_mono_us() - begun_us);
+    if (rc == 0)
+        skl_condition_report(&skl_db_condition, true, NULL);
     return rc;
 }
 

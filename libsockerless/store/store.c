@@ -109,6 +109,15 @@ static int load_instance(struct skl_store *s, struct skl_error *err)
     return skl_db_run(s->db, stmt, err);
 }
 
+int skl_store_probe(struct skl_store *s, struct skl_error *err)
+{
+    sqlite3_stmt *stmt = skl_db_stmt(s->db, SKL_SQL_META_PUT);
+
+    skl_db_bind_text(stmt, 1, "probe");
+    skl_db_bind_text(stmt, 2, "");
+    return skl_db_run(s->db, stmt, err);
+}
+
 static int load_all(struct skl_store *s, struct skl_error *err)
 {
     int rc = load_instance(s, err);

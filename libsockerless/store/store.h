@@ -30,6 +30,8 @@ struct skl_journal *skl_store_journal(struct skl_store *s);
 const char *
 skl_store_instance(const struct skl_store *s); /* random id of this installation, kept */
 const char *skl_store_dir(const struct skl_store *s);
+/* Writes a row that nobody reads: whether the database can be written is then known (store_metrics.h). */
+int skl_store_probe(struct skl_store *s, struct skl_error *err);
 
 /* Random adjective_surname that is free. Owned. */
 char *skl_store_pick_name(struct skl_store *s);
