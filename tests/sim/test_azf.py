@@ -41,7 +41,9 @@ class Rows(unittest.TestCase):
         i = self.create("-e", "PLAIN=a b", "-e", "odd-name=1", "busybox", "env")
         site = self.site(i)
         self.assertEqual((site["name"], site["kind"]), (site_of(i), "functionapp,linux,container"))
-        self.assertEqual(site["tags"], {"sockerless-container-id": i, "managed-by": "sockerless"})
+        tags = site["tags"]
+        self.assertRegex(tags.pop("sockerless-instance"), "^[0-9a-f]{32}$")
+        self.assertEqual(tags, {"sockerless-container-id": i, "managed-by": "sockerless"})
         self.assertEqual(site["properties"]["state"], "Running")
         config, settings = self.config(i), self.settings(i)
         self.assertRegex(config["linuxFxVersion"], r"^DOCKER\|docker\.io/library/busybox@sha256:[0-9a-f]{64}$")
