@@ -96,19 +96,25 @@ int skl_gcf_invocation(void *ctx, struct skl_call *call, struct skl_invocation *
 
 /* -- making: create and start */
 
-static int refused(struct skl_call *call, struct skl_outcome *ret, int status, const char *uri,
-                   struct skl_error *err)
+static bool is_late(const struct skl_gcf *gcf, const struct skl_call *call)
+{
+    return skl_mono_ms() - call->since_ms > gcf->config->create_timeout_s * 1000;
+}
+
+static int refused(struct skl_gcf *gcf, struct skl_call *call, struct skl_outcome *ret, int status,
+                   const char *uri, struct skl_error *err)
 {
     const char *since = skl_gcf_known(call, ret, SKL_GCF_REFUSED);
     int64_t now = skl_wall_ns() / SKL_NS_PER_MS, first = now;
     char text[24];
 
-    if (since && skl_str_i64(skl_str(since), &first) && now - first > REFUSED_MS)
-        return skl_fail(
-            err, SKL_E_FORBIDDEN,
-            "%.120s answers %d: the account that invokes needs roles/run.invoker on the "
-            "service or the project, and ingress must allow it",
-            uri, status);
+    if (since)
+        (void)skl_str_i64(skl_str(since), &first);
+    if (now - first > REFUSED_MS || is_late(gcf, call))
+        return skl_fail(err, SKL_E_FORBIDDEN,
+                        "%.120s answers %d: the account that invokes needs roles/run.invoker on the "
+                        "service or the project, and ingress must allow it",
+                        uri, status);
     snprintf(text, sizeof(text), "%lld", (long long)first);
     skl_labels_set(&ret->cloud, SKL_GCF_REFUSED, text);
     return 0;
@@ -136,7 +142,7 @@ static int agent_turn(struct skl_gcf *gcf, struct skl_call *call, struct skl_out
         return rc == -SKL_E_TIMEOUT || rc == -SKL_E_UNAVAILABLE ? 0 : (*err = why, rc);
     if (p.state == SKL_FUNCTION_STRANGER &&
         (p.http_status == 401 || p.http_status == 403 || p.http_status == 404))
-        return refused(call, ret, p.http_status, uri, err);
+        return refused(gcf, call, ret, p.http_status, uri, err);
     if (p.state != SKL_FUNCTION_STRANGER && skl_mono_ms() - call->since_ms > LEAVING_MS)
         /* An earlier run's agent, which we do not reach any more: the next turn switches it on. */
         return skl_gcf_service_switch(gcf, call, skl_gcf_known(call, ret, SKL_GCF_SERVICE), false,
@@ -166,8 +172,7 @@ static int turn(struct skl_gcf *gcf, struct skl_call *call, struct skl_outcome *
         rc = skl_gcf_service_turn(gcf, call, ret, err);
     if (rc == 0 && ret->again_ms == 0 && gcf->has_agent)
         rc = agent_turn(gcf, call, ret, err);
-    if (rc == 0 && ret->again_ms > 0 &&
-        skl_mono_ms() - call->since_ms > gcf->config->create_timeout_s * 1000)
+    if (rc == 0 && ret->again_ms > 0 && is_late(gcf, call))
         return skl_fail(err, SKL_E_TIMEOUT,
                         "the function '%s' was not ready within %d s "
                         "(SOCKERLESS_GCF_CREATE_TIMEOUT)",

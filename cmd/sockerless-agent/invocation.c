@@ -149,7 +149,7 @@ static void hold(struct agent *a, struct skl_http *x)
     skl_buf_init(&headers, SKL_KIB);
     add_headers(&headers, a, true);
     skl_http_begin(x, 200, "application/json", headers.p);
-    if (shown_state(a) == AGENT_ENDED)
+    if (a->leaving)
         let_go(h);
     else
         h->timer = skl_timer_repeat(a->loop, KEEP_OPEN_MS, keep_open, h);

@@ -242,5 +242,206 @@ class AgentInABucket(unittest.TestCase):
             s.docker("rm", i, check=0)
 
 
+
+class Platform(unittest.TestCase):
+    """What Google does to requests, instances and rights."""
+
+    def test_requests_overlap_while_the_container_runs(self):
+        with Stack(backend="gcf", env={"SOCKERLESS_GCF_TIMEOUT": "3", "SOCKERLESS_GCF_MODE": "run"}) as s:
+            i = s.docker("run", "-d", "busybox", "sh", "-c", "sleep 8; echo still here; exit 5", check=0).stdout.decode().strip()
+            seen = set()
+
+            def over():
+                state = s.sim_state()["inFlight"].get(name_of(i))
+                running = s.docker("inspect", i, "-f", "{{.State.Running}}").stdout.strip() == b"true"
+                if running:
+                    seen.add(state)
+                return not running
+            await_true("over", over, 60)
+            self.assertEqual(s.docker("wait", i, check=0).stdout, b"5\n")
+            self.assertEqual(s.docker("logs", i, check=0).stdout, b"still here\n")
+            self.assertNotIn(0, seen)  # Google stops what has no request
+            self.assertGreaterEqual(s.sim_state()["calls"]["invoke"], 5)
+            s.docker("rm", i, check=0)
+
+    def test_a_warm_workload_keeps_its_request(self):
+        with Stack(backend="gcf", env={"SOCKERLESS_GCF_TIMEOUT": "3", "SOCKERLESS_GCF_MODE": "run", "SOCKERLESS_WARM_SECONDS": "600"}) as s:
+            i = s.docker("run", "-d", "busybox", "sh", "-c", "echo x >>/tmp/runs; wc -l </tmp/runs; sleep 5", check=0).stdout.decode().strip()
+            s.docker("wait", i, check=0)
+            invoked = s.sim_state()["calls"]["invoke"]
+            await_true("two more requests", lambda: s.sim_state()["calls"]["invoke"] >= invoked + 2)
+            self.assertGreater(s.sim_state()["inFlight"][name_of(i)], 0)
+            self.assertEqual(s.docker("start", "-a", i, check=0).stdout, b"2\n")  # the same file system
+            s.docker("rm", i, check=0)
+            self.assertEqual(counts(s), (0, 0))
+
+    def test_an_instance_that_is_ended_ends_the_container(self):
+        with Stack(backend="gcf", env={"SOCKERLESS_GCF_MODE": "run", "SOCKERLESS_AGENT_GRACE": "2"}) as s:
+            told = s.docker("run", "-d", "busybox", "sh", "-c", "trap 'exit 9' TERM; echo up; " + CODE, check=0).stdout.decode().strip()
+            deaf = s.docker("run", "-d", "busybox", "sh", "-c", "trap '' TERM; echo up; " + CODE, check=0).stdout.decode().strip()
+            for i in (told, deaf):
+                await_true("up", lambda: s.docker("logs", i).stdout == b"up\n")
+                request("POST", f"{s.sim}/simulator/maintenance?service={name_of(i)}")
+            self.assertEqual(s.docker("wait", told, check=0).stdout, b"9\n")
+            self.assertEqual(s.docker("wait", deaf, check=0).stdout, b"137\n")
+            self.assertEqual(s.docker("logs", deaf).stdout, b"up\n")  # not begun again
+            self.assertNotEqual(s.docker("inspect", deaf, "-f", "{{.State.Error}}").stdout, b"\n")
+            s.docker("rm", told, deaf, check=0)
+
+    def test_a_function_that_is_gone_is_made_anew(self):
+        for mode, kind in (("function", "functions"), ("run", "services")):
+            with self.subTest(mode), Stack(backend="gcf", env={"SOCKERLESS_GCF_MODE": mode}) as s:
+                i = s.docker("create", "busybox", "echo", "hi", check=0).stdout.decode().strip()
+                Google(s).delete(kind, i)
+                self.assertEqual(s.docker("start", "-a", i, check=0).stdout, b"hi\n")
+                s.docker("rm", i, check=0)
+                self.assertEqual(counts(s), (0, 0))
+
+    def test_limits_changed_are_the_next_workloads(self):
+        with Stack(backend="gcf", env={"SOCKERLESS_GCF_MODE": "run"}) as s:
+            i = s.docker("create", "busybox", "true", check=0).stdout.decode().strip()
+            s.docker("update", "--cpus", "2", i, check=0)
+            s.docker("start", "-a", i, check=0)
+            limits = Google(s).service(i)["template"]["containers"][0]["resources"]["limits"]
+            self.assertEqual(limits["cpu"], "2")
+            s.docker("rm", i, check=0)
+
+    def test_who_may_not_invoke_is_told_which_role_is_missing(self):
+        with Stack(backend="gcf", env={"SOCKERLESS_GCF_MODE": "run", "SOCKERLESS_GCF_CREATE_TIMEOUT": "3"},
+                   sim_args=["--without-invoker", ACCOUNT]) as s:
+            r = s.docker("create", "busybox", "true")
+            self.assertNotEqual(r.returncode, 0)
+            self.assertIn(b"roles/run.invoker", r.stderr)
+            await_true("undone", lambda: counts(s) == (0, 0))
+
+    def test_an_agent_that_cannot_call_back_fails_the_start(self):
+        env = {"SOCKERLESS_CALLBACK_URL": "http://127.0.0.1:9/agent/v1", "SOCKERLESS_GCF_START_TIMEOUT": "2", "SOCKERLESS_GCF_MODE": "run"}
+        with Stack(backend="gcf", env=env) as s:
+            r = s.docker("run", "--rm", "busybox", "true")
+            self.assertEqual(r.returncode, 125)
+            self.assertIn(b"did not reach this daemon in time", r.stderr)
+            await_true("removed", lambda: counts(s) == (0, 0))
+
+
+class Settings(unittest.TestCase):
+    def check(self, **env):
+        base = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "NO_GCE_CHECK": "true"}
+        r = subprocess.run([f"{BUILD}/cmd/sockerless-backend-gcf", "--check-config", "--state-dir", "/tmp"],
+                           env={**base, **env}, capture_output=True, timeout=60)
+        return r.returncode, r.stderr.decode()
+
+    def test_what_is_missing_or_wrong_is_one_line(self):
+        real = {"SOCKERLESS_GCF_PROJECT": "acme"}
+        sim = {**real, "SOCKERLESS_ENDPOINT_URL": "http://127.0.0.1:1"}
+        callback = {"SOCKERLESS_CALLBACK_URL": "https://daemon.example"}
+        for env, words in (({}, "SOCKERLESS_GCF_PROJECT"), (real, "SOCKERLESS_GCF_BUCKET is required"),
+                           ({**real, "SOCKERLESS_GCF_MODE": "docker-runtime"}, "Google has no such runtime"),
+                           ({**real, **callback, "SOCKERLESS_GCF_MODE": "run"}, "SOCKERLESS_GCF_AGENT is required"),
+                           ({**sim, "SOCKERLESS_GCF_AGENT": "image"}, "SOCKERLESS_CALLBACK_URL is required"),
+                           ({**sim, **callback, "SOCKERLESS_GCF_AGENT": "overlay:x"}, "bucket:NAME"),
+                           ({**sim, "SOCKERLESS_GCF_MODE": "other"}, "SOCKERLESS_GCF_MODE"),
+                           ({**sim, "SOCKERLESS_GCF_CPU": "3"}, "SOCKERLESS_GCF_CPU"),
+                           ({**sim, "SOCKERLESS_GCF_CPU": "0.5"}, "SOCKERLESS_GCF_CPU"),
+                           ({**sim, "SOCKERLESS_GCF_MEMORY": "8Gi"}, "not possible with SOCKERLESS_GCF_CPU=1"),
+                           ({**sim, "SOCKERLESS_GCF_MEMORY": "much"}, "SOCKERLESS_GCF_MEMORY"),
+                           ({**sim, "SOCKERLESS_GCF_TIMEOUT": "3601"}, "SOCKERLESS_GCF_TIMEOUT"),
+                           ({**sim, "SOCKERLESS_GCF_REGION": "US"}, "SOCKERLESS_GCF_REGION"),
+                           ({**sim, "SOCKERLESS_GCF_REMOTE_REPOS": "ghcr.io"}, "HOST=REPOSITORY"),
+                           ({**sim, "SOCKERLESS_GCF_VPC_SUBNET": "s"}, "SOCKERLESS_GCF_VPC_NETWORK")):
+            with self.subTest(env):
+                code, text = self.check(**env)
+                self.assertEqual((code, text.count("\n")), (2, 1), text)
+                self.assertIn(words, text)
+        self.assertEqual(self.check(**sim)[0], 0)
+
+    def test_images_of_other_registries_need_a_remote_repository(self):
+        hub = {"SOCKERLESS_GCF_DOCKER_HUB_REPO": "docker-hub", "SOCKERLESS_GCF_MODE": "run"}
+        with Stack(backend="gcf", env=hub) as s:
+            google = Google(s)
+            body = {"format": "DOCKER", "mode": "REMOTE_REPOSITORY",
+                    "remoteRepositoryConfig": {"dockerRepository": {"publicRepository": "DOCKER_HUB"}}}
+            self.assertEqual(google.ask("POST", f"/v1/{LOCATION}/repositories?repositoryId=docker-hub", body)[0], 200)
+            i = s.docker("create", "busybox", "echo", "through it", check=0).stdout.decode().strip()
+            self.assertRegex(google.service(i)["template"]["containers"][0]["image"],
+                             r"^us-central1-docker\.pkg\.dev/sockerless/docker-hub/library/busybox@sha256:")
+            self.assertEqual(s.docker("start", "-a", i, check=0).stdout, b"through it\n")
+            s.docker("rm", i, check=0)
+
+
+class Agentless(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack(mode="none", backend="gcf", env={"SOCKERLESS_GCF_MODE": "run"}).__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.stack.__exit__(None, None, None)
+
+    def run_forever(self, *args):
+        return self.stack.docker("run", "-d", *args, "busybox", "tail", "-f", "/dev/null", check=0).stdout.decode().strip()
+
+    def state(self, i):
+        return self.stack.docker("inspect", i, "-f", "{{.State.Status}} {{.State.ExitCode}}").stdout.decode().strip()
+
+    def test_helper_containers_end_after_500_ms(self):
+        begin = time.monotonic()
+        i = self.stack.docker("run", "-d", "busybox", "sleep", "1000", check=0).stdout.decode().strip()
+        self.assertEqual(self.stack.docker("wait", i, check=0).stdout, b"0\n")
+        self.assertGreaterEqual(time.monotonic() - begin, 0.5)
+        self.stack.docker("rm", i, check=0)
+        self.assertEqual(counts(self.stack)[1], 0)
+
+    def test_keep_alive_commands_stay_and_stop_and_restart_do_nothing(self):
+        i = self.run_forever()
+        self.stack.docker("stop", "-t", "0", i, check=0)
+        self.stack.docker("restart", "-t", "0", i, check=0)
+        self.assertEqual(self.state(i), "running 0")
+        self.stack.docker("rm", "-f", i, check=0)
+        self.assertIsNone(Google(self.stack).service(i).get("uri"))
+
+    def test_kill_switches_the_service_off_and_start_on(self):
+        i = self.run_forever()
+        self.stack.docker("kill", i, check=0)
+        self.assertEqual(self.state(i), "exited 137")
+        google = Google(self.stack)
+        self.assertEqual(google.service(i)["scaling"].get("manualInstanceCount", 0), 0)
+        self.assertEqual(google.service(i)["scaling"]["scalingMode"], "MANUAL")
+        self.stack.docker("start", i, check=0)
+        self.assertEqual((self.state(i), google.service(i).get("scaling", {}).get("scalingMode", "AUTOMATIC")), ("running 0", "AUTOMATIC"))
+        self.stack.docker("rm", "-f", i, check=0)
+
+    def test_the_services_own_fields_carry_the_command(self):
+        i = self.stack.docker("create", "-e", "PLAIN=a b", "-e", "PORT=1", "-w", "/tmp", "busybox", "sh", "-c", "echo 'a b'",
+                              check=0).stdout.decode().strip()
+        container = Google(self.stack).service(i)["template"]["containers"][0]
+        self.assertEqual((container["command"], container["args"], container["workingDir"]), (["sh"], ["-c", "echo 'a b'"], "/tmp"))
+        env = {e["name"]: e["value"] for e in container["env"]}
+        self.assertEqual((env["PLAIN"], "PORT" in env), ("a b", False))
+        self.stack.docker("rm", i, check=0)
+
+    def test_exec_names_the_missing_setting(self):
+        i = self.run_forever()
+        for command in (("exec", i, "true"), ("cp", i + ":/etc/passwd", "-"), ("pause", i)):
+            r = self.stack.docker(*command)
+            self.assertNotEqual(r.returncode, 0, command)
+            self.assertIn(b"SOCKERLESS_CALLBACK_URL", r.stdout + r.stderr, command)
+        self.stack.docker("rm", "-f", i, check=0)
+
+    def test_container_logs_come_from_cloud_logging_and_can_be_followed(self):
+        script = "echo out; echo err >&2; exec tail -f /dev/null"
+        i = self.stack.docker("run", "-d", "--entrypoint", "sh", "busybox", "-c", script, check=0).stdout.decode().strip()
+        self.assertEqual(self.stack.docker("wait", i, check=0).stdout, b"0\n")  # not one that keeps alive, as far as is known
+
+        def lines():
+            r = self.stack.docker("logs", i, check=0)
+            return r.stdout, r.stderr
+        await_true("both streams", lambda: lines() == (b"out\n", b"err\n"), 60)
+        follower = self.stack.popen("logs", "-f", i, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(follower.stdout.readline(), b"out\n")
+        follower.kill()  # it would stay for late lines
+        follower.communicate()
+        self.stack.docker("rm", i, check=0)
+
+
 if __name__ == "__main__":
     main()
