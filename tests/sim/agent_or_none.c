@@ -1,7 +1,6 @@
 /* Stands before the agent in workloads of the simulator: with HOSTILE in the environment there is none, and a test
  * plays it. The file is this program, the agent, and the agent's size in 20 digits. Static, for images that hold
  * nothing else. */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +11,6 @@
 #include <unistd.h>
 
 #define DIGITS 20
-
-extern char **environ;
 
 static int copy(int to, int from, off_t at, off_t end)
 {
