@@ -85,6 +85,8 @@ cJSON *skl_gcf_environment(const struct skl_gcf *gcf, const struct skl_container
         put_str(env, "SOCKERLESS_CONTAINER_ID", c->id);
         put_str(env, "SOCKERLESS_AGENT_TOKEN", c->token);
         put_str(env, "SOCKERLESS_AGENT_CALLBACK_URL", gcf->config->callback_url);
+        if (c->agent_ca)
+            put_str(env, "SOCKERLESS_AGENT_CA", c->agent_ca);
         return env;
     }
     for (char **p = c->spec.env; p && *p; p++) {

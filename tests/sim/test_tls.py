@@ -165,7 +165,7 @@ class Tls(unittest.TestCase):
                           "SOCKERLESS_ACA_START_TIMEOUT_MAX": "3"})
 
     def test_agents_come_over_tls_and_pin_the_ca(self):
-        for kind in ("aca", "azf"):
+        for kind in ("aca", "azf", "gcf"):
             with self.subTest(kind), self.agent_stack(kind, self.server, self.authority.path("ca.pem")) as s:
                 r = s.docker("run", "--rm", "busybox", "sh", "-c", "echo out; env | grep -c SOCKERLESS; exit 3", check=3)
                 self.assertEqual(r.stdout, b"out\n0\n")
