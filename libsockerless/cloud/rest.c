@@ -104,7 +104,7 @@ static int64_t said_delay(const struct skl_rest_request *req, const struct skl_r
 
 static bool status_retryable(const struct skl_rest_request *req, int status, bool idempotent)
 {
-    if (status == 429 || (status == 503 && !req->creates))
+    if (status == 429 || (status == 503 && (idempotent || !req->creates)))
         return true;
     return idempotent && (status == 408 || status == 500 || status == 502 || status == 504);
 }

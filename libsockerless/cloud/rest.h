@@ -59,7 +59,7 @@ struct skl_rest_request {
     int64_t connect_timeout_ms;    /* 0: the client's */
     size_t max_body;               /* of the answer; 0: SKL_MAX_CLOUD_BODY */
     bool idempotent;               /* GET, HEAD, PUT, DELETE are anyway */
-    bool creates;                  /* a 503 may have been acted on: it is not repeated */
+    bool creates;                  /* a 503 may have been acted on: not repeated, but for what is idempotent */
     bool no_retry;                 /* one attempt */
     bool no_connect_retry;         /* no connection: say so at once */
     bool no_proxy;                 /* managed identity: never through a proxy */

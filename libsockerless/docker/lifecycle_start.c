@@ -254,6 +254,18 @@ static void platform_silent(void *arg)
     start_failed(f, 128, &err, true);
 }
 
+/* The cloud is still told to start it: what it says now is about the workload before, whose agent was lost as a warm start
+ * began. */
+static bool is_being_made(struct skl_flow *f)
+{
+    struct skl_list *it;
+
+    skl_list_foreach (it, &f->jobs)
+        if (SKL_LIST_ENTRY(it, struct skl_job, in_flow)->kind == SKL_JOB_START)
+            return true;
+    return false;
+}
+
 void skl_flow_start_status(struct skl_flow *f, const struct skl_job *job)
 {
     struct skl_engine *e = f->l->e;
@@ -262,7 +274,7 @@ void skl_flow_start_status(struct skl_flow *f, const struct skl_job *job)
     bool agentless = !e->backend->has_agent(e->backend_ctx, &f->c->spec, NULL);
     struct skl_error err;
 
-    if (job->rc < 0)
+    if (job->rc < 0 || is_being_made(f))
         return; /* asked again; the deadline ends it */
     switch (st->status) {
     case SKL_RUN_STARTING:

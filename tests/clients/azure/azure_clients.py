@@ -58,7 +58,7 @@ def functions():
     web.web_apps.start(GROUP, "site-of-python")
     equal(web.web_apps.get(GROUP, "site-of-python").properties.state, "Running")
     own = web.web_apps.get(GROUP, "skls-" + CONTAINER[:12])
-    equal(own.tags, {"managed-by": "sockerless", "sockerless-container-id": CONTAINER})
+    equal((own.tags["managed-by"], own.tags["sockerless-container-id"]), ("sockerless", CONTAINER))
     assert own.id in [item.id for item in web.web_apps.list()]
     # Without deleteEmptyServerFarm=false the plan goes with its last app.
     web.web_apps.delete(GROUP, "site-of-python")
