@@ -299,6 +299,7 @@ struct skl_job *skl_flow_job(struct skl_flow *f, enum skl_job_kind kind, skl_job
     struct skl_job *job = job_new(f, kind);
 
     job->flow = f;
+    job->workload = f->workload;
     job->done = done;
     skl_list_push(&f->jobs, &job->in_flow);
     skl_work_submit(f->l->e->workers, job_work, job_done, job);

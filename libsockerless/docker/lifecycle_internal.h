@@ -56,6 +56,7 @@ struct skl_job {
     struct skl_call call;
     struct skl_container_snapshot *snapshot;
     bool on; /* PAUSE */
+    unsigned workload; /* of the flow, when it was asked */
     skl_job_cb *done;
     int rc;
     struct skl_error err;
@@ -79,6 +80,8 @@ struct skl_flow {
     int64_t platform_running_ms; /* when the platform first said that the run runs; 0: not yet */
     bool kill_sent;
     bool stopped_by_platform;
+    unsigned workload; /* how many the cloud was told to make: what it says is about the newest or an earlier one */
+    bool being_made;   /* the cloud is still being told */
 
     /* asking the platform, while the container lives */
     struct skl_timer *poll;

@@ -155,6 +155,7 @@ static void start_failed(struct skl_flow *f, int code, const struct skl_error *w
     /* A stop between two runs: what counts is how the last one ended. */
     bool again, stopped = skl_flow_current(f)->internal && f->c->manual_stop;
 
+    f->being_made = false;
     skl_flow_unwatch(f);
     skl_timer_cancel(&f->deadline);
     skl_workload_cancel_begin(w);
@@ -254,18 +255,6 @@ static void platform_silent(void *arg)
     start_failed(f, 128, &err, true);
 }
 
-/* The cloud is still told to start it: what it says now is about the workload before, whose agent was lost as a warm start
- * began. */
-static bool is_being_made(struct skl_flow *f)
-{
-    struct skl_list *it;
-
-    skl_list_foreach (it, &f->jobs)
-        if (SKL_LIST_ENTRY(it, struct skl_job, in_flow)->kind == SKL_JOB_START)
-            return true;
-    return false;
-}
-
 void skl_flow_start_status(struct skl_flow *f, const struct skl_job *job)
 {
     struct skl_engine *e = f->l->e;
@@ -274,8 +263,10 @@ void skl_flow_start_status(struct skl_flow *f, const struct skl_job *job)
     bool agentless = !e->backend->has_agent(e->backend_ctx, &f->c->spec, NULL);
     struct skl_error err;
 
-    if (job->rc < 0 || is_being_made(f))
+    if (job->rc < 0)
         return; /* asked again; the deadline ends it */
+    if (f->being_made || job->workload != f->workload)
+        return; /* about the workload before, whose agent was lost as a warm start began */
     switch (st->status) {
     case SKL_RUN_STARTING:
         break;
@@ -357,6 +348,7 @@ static void cloud_started(struct skl_flow *f, struct skl_job *job)
     struct skl_engine *e = f->l->e;
     struct skl_workload *w = skl_workload_of(e->runtime, f->c);
 
+    f->being_made = false;
     if (job->rc < 0) {
         if (job->outcome.nothing_left)
             skl_flow_forget_cloud(f);
@@ -374,6 +366,7 @@ static void cloud_started(struct skl_flow *f, struct skl_job *job)
     }
     f->platform_running_ms = 0;
     if (job->outcome.again_ms > 0) {
+        f->being_made = true;
         skl_flow_deadline(f, job->outcome.again_ms, start_on);
         return;
     }
@@ -407,6 +400,8 @@ static void start_cold(struct skl_flow *f)
         start_failed(f, 128, &err, false);
         return;
     }
+    f->workload++;
+    f->being_made = true;
     skl_flow_job(f, SKL_JOB_START, cloud_started);
 }
 
