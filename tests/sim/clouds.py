@@ -1,5 +1,6 @@
 """What a simulated cloud holds, in one form for all backends: {name: tags}. What was there before us does not count."""
-from harness import SUBSCRIPTION
+from gcp import LOCATION, Google
+from harness import SUBSCRIPTION, await_true
 
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/sockerless/providers"
 PRELOADED = {"sockerless"}
@@ -9,7 +10,31 @@ COLLECTIONS = {
 }
 
 
+def google_resources(stack):
+    """A function's service goes with its function."""
+    google = Google(stack)
+    found = {}
+    for kind in ("functions", "services"):
+        status, answer = google.ask("GET", f"/v2/{LOCATION}/{kind}")
+        assert status == 200, answer
+        for item in answer.get(kind, []):
+            if not item.get("labels", {}).get("goog-managed-by"):
+                found[item["name"].rsplit("/", 1)[1]] = item.get("labels") or {}
+    return found
+
+
+def plant_service(stack, name, labels):
+    google = Google(stack)
+    body = {"labels": {key: value[:32] for key, value in labels.items()},
+            "template": {"healthCheckDisabled": True, "containers": [{"image": "docker.io/library/busybox"}]}}
+    status, operation = google.ask("POST", f"/v2/{LOCATION}/services?serviceId={name}", body)
+    assert status == 200, operation
+    await_true("the service is made", lambda: google.ask("GET", f"/v2/{operation['name']}")[1].get("done"))
+
+
 def resources(stack):
+    if stack.kind == "gcf":
+        return google_resources(stack)
     found = {}
     for path, api in COLLECTIONS[stack.kind]:
         status, answer = stack.arm("GET", path, api=api)
@@ -20,6 +45,9 @@ def resources(stack):
 
 def plant(stack, name, tags):
     """A resource that somebody else made, in the daemon's own place."""
+    if stack.kind == "gcf":
+        plant_service(stack, name, tags)
+        return
     if stack.kind == "aca":
         body = {"location": "eastus", "tags": tags, "properties": {
             "environmentId": f"{GROUP}/Microsoft.App/managedEnvironments/sockerless",

@@ -1,4 +1,5 @@
 """Google Cloud Run functions: the rows of the product's document, named after them, with an agent and without one."""
+import json
 import subprocess
 import threading
 import time
@@ -441,6 +442,36 @@ class Agentless(unittest.TestCase):
         follower.kill()  # it would stay for late lines
         follower.communicate()
         self.stack.docker("rm", i, check=0)
+
+
+class Credentials(unittest.TestCase):
+    """Each that Google's libraries take, for the APIs and for the invocation."""
+
+    def runs(self, s):
+        self.assertEqual(s.docker("run", "--rm", "busybox", "sh", "-c", "echo ran; exit 3", check=3).stdout, b"ran\n")
+
+    def write_impersonated(self, folder):
+        """A user who speaks for a service account."""
+        with open(f"{folder}/authorized_user.json") as f:
+            source = json.load(f)
+        with open(f"{folder}/impersonated_service_account.json", "w") as f:
+            json.dump({"type": "impersonated_service_account", "source_credentials": source, "delegates": [],
+                       "service_account_impersonation_url": "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/"
+                                                            f"{ACCOUNT}:generateAccessToken"}, f)
+
+    def test_files_of_each_type(self):
+        for kind in ("service_account", "authorized_user", "external_account", "impersonated_service_account"):
+            with self.subTest(kind), Stack(backend="gcf", env={"SOCKERLESS_GCF_MODE": "run"}) as s:
+                if kind.startswith("impersonated"):
+                    self.write_impersonated(f"{s.dir}/credentials")
+                s.extra_env.update({"GOOGLE_APPLICATION_CREDENTIALS": f"{s.dir}/credentials/{kind}.json",
+                                    "SOCKERLESS_GCF_INVOKER_SERVICE_ACCOUNT": ACCOUNT})
+                s.restart_backend()
+                self.runs(s)
+
+    def test_the_metadata_server(self):
+        with Stack(backend="gcf", env={"SOCKERLESS_GCF_MODE": "run", "GOOGLE_APPLICATION_CREDENTIALS": ""}) as s:
+            self.runs(s)
 
 
 if __name__ == "__main__":

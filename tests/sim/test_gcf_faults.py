@@ -89,7 +89,7 @@ class Calls(Faulty):
         self.assertNothingLeft()
 
     def test_each_call_fails_once_and_all_goes_well(self):
-        self.at_each_method(self.fails_once, "429", "503", "drop", "lost")
+        self.at_each_method(self.fails_once, "429", "500", "503", "drop", "lost")
 
     def is_refused(self, phase, method, _):
         spec = f"{method}=403*50"

@@ -17,6 +17,8 @@ def another_daemon(s):
     other = copy.copy(s)
     other.dir = os.path.join(s.dir, "other")
     os.mkdir(other.dir)
+    if s.kind == "gcf":
+        os.symlink(os.path.join(s.dir, "credentials"), os.path.join(other.dir, "credentials"))
     other.agent_port = other.callback_port = free_port()
     other.start_backend()
     return other
@@ -24,7 +26,8 @@ def another_daemon(s):
 
 def looks(s):
     calls = s.sim_state()["calls"]
-    return min(calls.get(name, 0) for name in {"aca": ["jobs.list"], "azf": ["sites.list", "plans.list"]}[s.kind])
+    return min(calls.get(name, 0) for name in {"aca": ["jobs.list"], "azf": ["sites.list", "plans.list"],
+                                                "gcf": ["functions.list", "services.list"]}[s.kind])
 
 
 class Reaper(unittest.TestCase):
@@ -90,6 +93,9 @@ class Reaper(unittest.TestCase):
 
     def test_azure_functions(self):
         self.only_orphans_go("azf")
+
+    def test_google_functions(self):
+        self.only_orphans_go("gcf")
 
 
 if __name__ == "__main__":
