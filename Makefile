@@ -24,6 +24,8 @@ sim-test-gcp: build-san ; @tools/test.sh $(BUILD_SAN) --suite sim-gcp
 docker-test: build-san ; @tools/install-deps.sh docker-test && tools/test.sh $(BUILD_SAN) --suite docker
 # Clients of other languages, fetched from their registries; each skips when it cannot be had.
 test-clients: build-san ; @tests/clients/install.sh $(BUILD_SAN)/clients; tools/test.sh $(BUILD_SAN) --suite clients
+# 500 functions at once: their memory and threads.
+load-test: build ; @tools/test.sh $(BUILD) --suite load
 bench: build ; @tools/bench.sh $(BUILD)
 # The resume protocol of agents as a model, every state of it; docs/agent-protocol.md says how it corresponds.
 check-model: ; @tools/install-deps.sh check-model && tools/check-model.sh

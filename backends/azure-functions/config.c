@@ -72,6 +72,8 @@ const struct skl_option skl_azf_options[] = {
      .help = "one agent token for all containers; without it each container has its own"},
     {.env = "SOCKERLESS_AZF_PLAN_SKU",
      ROW(plan_sku),
+     .type = SKL_OPTION_ENUM,
+     .choices = "EP1|EP2|EP3|P0v3|P1v3|P2v3|P3v3|B1|B2|B3|S1|S2|S3",
      .dflt = "EP1",
      .help = "the size of a container's own plan: EP1 to EP3, P0v3 to P3v3, B1 to B3, S1 to S3"},
     {.env = "SOCKERLESS_AZF_SUBNET",
@@ -125,10 +127,77 @@ const struct skl_option skl_azf_options[] = {
 /* clang-format on */
 const size_t skl_azf_options_count = SKL_ARRAY_LEN(skl_azf_options);
 
+/* What Azure would refuse only when the first container is made. Empty values are not looked at. */
+static const struct name_rule {
+    const char *env;
+    size_t offset;
+    const char *others; /* besides letters and digits */
+    size_t min, max;
+    const char *is;
+    const char *
+        or_path; /* a resource ID that ends in this type and a name will do, too; NULL: it will not */
+    bool lower;
+} name_rules[] = {
+    {"SOCKERLESS_AZF_SUBSCRIPTION_ID", offsetof(struct skl_azf_config, subscription_id), "-", 1, 64,
+     "a subscription ID", NULL, false},
+    {"SOCKERLESS_AZF_RESOURCE_GROUP", offsetof(struct skl_azf_config, resource_group), "_-.()", 1,
+     90, "the name of a resource group", NULL, false},
+    {"SOCKERLESS_AZF_LOCATION", offsetof(struct skl_azf_config, location), " ", 1, 64,
+     "a region like eastus", NULL, false},
+    {"SOCKERLESS_AZF_STORAGE_ACCOUNT", offsetof(struct skl_azf_config, storage_account), "", 3, 24,
+     "the name of a storage account: 3 to 24 lower-case letters and digits", NULL, true},
+    {"SOCKERLESS_AZF_APP_SERVICE_PLAN", offsetof(struct skl_azf_config, app_service_plan), "-", 1,
+     60, "the name or resource ID of an App Service plan", "/serverfarms/", false},
+    {"SOCKERLESS_AZF_LOG_ANALYTICS_WORKSPACE",
+     offsetof(struct skl_azf_config, log_analytics_workspace), "-", 36, 36,
+     "the GUID or resource ID of a workspace", "/workspaces/", false},
+    {"SOCKERLESS_AZF_AGENT_SHARE", offsetof(struct skl_azf_config, agent_share), "-", 3, 63,
+     "the name of a file share: 3 to 63 lower-case letters, digits and hyphens", NULL, true},
+    {"SOCKERLESS_AZF_SUBNET", offsetof(struct skl_azf_config, subnet), "", 0, 0,
+     "the resource ID of a subnet", "/subnets/", false},
+    {"SOCKERLESS_AZF_REGISTRY_IDENTITY", offsetof(struct skl_azf_config, registry_identity), "", 0,
+     0, "the resource ID of a user-assigned identity", "/userassignedidentities/", false},
+};
+
+static bool is_name(const struct name_rule *r, struct skl_str v)
+{
+    for (size_t i = 0; i < v.n; i++) {
+        char c = v.p[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z' && !r->lower) ||
+              (c >= '0' && c <= '9') || strchr(r->others, c)))
+            return false;
+    }
+    return v.n >= r->min && v.n <= r->max;
+}
+
+static bool is_resource_id(const struct name_rule *r, struct skl_str v)
+{
+    const char *type;
+
+    if (!r->or_path || !skl_str_istarts(v, "/subscriptions/"))
+        return false;
+    for (type = v.p; type + strlen(r->or_path) < v.p + v.n; type++)
+        if (skl_str_istarts(skl_str_n(type, (size_t)(v.p + v.n - type)), r->or_path))
+            return !strchr(type + strlen(r->or_path), '/');
+    return false;
+}
+
+static int check_names(const struct skl_azf_config *c, struct skl_error *err)
+{
+    for (size_t i = 0; i < SKL_ARRAY_LEN(name_rules); i++) {
+        const struct name_rule *r = &name_rules[i];
+        const char *value = *(char *const *)((const char *)c + r->offset);
+
+        if (!skl_str_empty(value) && !is_name(r, skl_str(value)) &&
+            !is_resource_id(r, skl_str(value)))
+            return skl_fail(err, SKL_E_INVALID, "%s: '%s' is not %s", r->env, value, r->is);
+    }
+    return 0;
+}
+
 int skl_azf_config_check(const struct skl_azf_config *c, struct skl_error *err)
 {
-    struct skl_str account = skl_str(c->storage_account);
-
     if (skl_url_check_setting("SOCKERLESS_CALLBACK_URL", c->callback_url, err) < 0 ||
         skl_url_check_setting("SOCKERLESS_ENDPOINT_URL", c->endpoint_url, err) < 0)
         return -SKL_E_INVALID;
@@ -138,16 +207,8 @@ int skl_azf_config_check(const struct skl_azf_config *c, struct skl_error *err)
                         "SOCKERLESS_CALLBACK_URL is required with SOCKERLESS_AZF_AGENT=%s: the URL "
                         "of the agent listener as Function Apps reach it",
                         c->agent);
-    for (size_t i = 0; i < account.n; i++)
-        if (!((account.p[i] >= 'a' && account.p[i] <= 'z') ||
-              (account.p[i] >= '0' && account.p[i] <= '9')))
-            account.n = 0;
-    if (account.n < 3 || account.n > 24)
-        return skl_fail(
-            err, SKL_E_INVALID,
-            "SOCKERLESS_AZF_STORAGE_ACCOUNT: '%s' is not the name of a storage account: "
-            "3 to 24 lower-case letters and digits",
-            c->storage_account);
+    if (check_names(c, err) < 0)
+        return -SKL_E_INVALID;
     if (skl_str_find(skl_str(c->registry), '/'))
         return skl_fail(err, SKL_E_INVALID,
                         "SOCKERLESS_AZF_REGISTRY: '%s' is not a login server like acme.azurecr.io",

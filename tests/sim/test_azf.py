@@ -1,10 +1,11 @@
 """Azure Functions: the rows of the product's two documents, named after them, with an agent and without one."""
+import os
 import subprocess
 import threading
 import time
 import unittest
 
-from harness import SUBSCRIPTION, Stack, await_true, main
+from harness import BUILD, SUBSCRIPTION, Stack, await_true, main
 
 WEB = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/sockerless/providers/Microsoft.Web"
 SHARED_PLAN = {"SOCKERLESS_AZF_APP_SERVICE_PLAN": "sockerless"}
@@ -217,6 +218,54 @@ class Platform(unittest.TestCase):
             self.assertEqual(r.returncode, 125)
             self.assertIn(b"did not reach this daemon in time", r.stderr)
             await_true("stopped", lambda: set(s.sim_state()["sites"].values()) == {"stopped"})
+
+
+    def test_the_agent_of_the_image_itself(self):
+        with Stack(backend="azf", env={**SHARED_PLAN, "SOCKERLESS_AZF_AGENT": "image", "SOCKERLESS_AZF_AGENT_PATH": "/opt/agent"}) as s:
+            layout, there = f"{s.dir}/layout", f"docker://{s.registry}/library"
+            for command in (["skopeo", "copy", "-q", "--src-tls-verify=false", f"{there}/busybox:latest", f"oci:{layout}:own"],
+                            ["umoci", "insert", "--image", f"{layout}:own", f"{BUILD}/cmd/sockerless-agent", "/opt/agent"],
+                            ["skopeo", "copy", "-q", "--dest-tls-verify=false", f"oci:{layout}:own", f"{there}/own:latest"]):
+                subprocess.run(command, check=True, capture_output=True, timeout=120)
+            r = s.docker("run", "--name", "own", "own", "sh", "-c", "echo out; ls /sockerless; exit 5")
+            self.assertEqual((r.returncode, r.stdout), (5, b"out\n"), r.stderr)  # no share is mounted
+            self.assertEqual(s.docker("cp", "own:/etc/passwd", "-", check=0).returncode, 0)
+            s.docker("rm", "own", check=0)
+
+
+class Settings(unittest.TestCase):
+    GOOD = {"SOCKERLESS_AZF_SUBSCRIPTION_ID": "0" * 8, "SOCKERLESS_AZF_RESOURCE_GROUP": "my.group_(1)",
+            "SOCKERLESS_AZF_STORAGE_ACCOUNT": "acme1"}
+    BELOW = "/subscriptions/s/resourceGroups/g/providers/"
+
+    def check(self, **env):
+        r = subprocess.run([f"{BUILD}/cmd/sockerless-backend-azf", "--check-config", "--state-dir", "/tmp"],
+                           env={"PATH": os.environ["PATH"], **self.GOOD, **env}, capture_output=True, text=True, timeout=60)
+        return r.returncode, r.stderr
+
+    def test_a_wrong_one_is_one_line_that_names_it(self):
+        for name, value in (("SUBSCRIPTION_ID", "a/b"), ("RESOURCE_GROUP", "a b"), ("RESOURCE_GROUP", "x" * 91), ("LOCATION", "east/us"),
+                            ("STORAGE_ACCOUNT", "Acme"), ("STORAGE_ACCOUNT", "ab"), ("REGISTRY", "https://acme.azurecr.io"),
+                            ("APP_SERVICE_PLAN", "a plan"), ("APP_SERVICE_PLAN", self.BELOW + "Microsoft.Web/sites/x"),
+                            ("LOG_ANALYTICS_WORKSPACE", "mine"), ("AGENT", "some"), ("AGENT_SHARE", "My"), ("AGENT_PATH", "agent"),
+                            ("PLAN_SKU", "Y1"), ("SUBNET", "subnet"), ("SUBNET", self.BELOW + "Microsoft.Network/virtualNetworks/v/subnets/"),
+                            ("REGISTRY_IDENTITY", "identity"), ("TIMEOUT", "soon"), ("START_TIMEOUT", "0"),
+                            ("START_TIMEOUT_MAX", "-1"), ("AGENT_LOST", "x"), ("INVOCATION_HOLD", "231"), ("POLL_INTERVAL_MS", "-1")):
+            with self.subTest(name=name, value=value):
+                code, text = self.check(**{"SOCKERLESS_AZF_" + name: value})
+                self.assertEqual((code, text.count("\n")), (2, 1), text)
+                self.assertIn("SOCKERLESS_AZF_" + name, text)
+        for name in self.GOOD:
+            self.assertEqual(self.check(**{name: ""})[0], 2)
+        self.assertIn("SOCKERLESS_CALLBACK_URL", self.check(SOCKERLESS_AZF_AGENT="share")[1])
+
+    def test_what_azure_takes_is_taken(self):
+        code, text = self.check(SOCKERLESS_AZF_APP_SERVICE_PLAN=self.BELOW + "Microsoft.Web/serverFarms/p", SOCKERLESS_AZF_LOCATION="West Europe",
+                                SOCKERLESS_AZF_SUBNET=self.BELOW + "Microsoft.Network/virtualNetworks/v/subnets/s",
+                                SOCKERLESS_AZF_REGISTRY_IDENTITY=self.BELOW + "Microsoft.ManagedIdentity/userAssignedIdentities/i",
+                                SOCKERLESS_AZF_LOG_ANALYTICS_WORKSPACE=self.BELOW + "Microsoft.OperationalInsights/workspaces/w",
+                                SOCKERLESS_AZF_PLAN_SKU="P1v3", SOCKERLESS_AZF_AGENT_SHARE="the-agent")
+        self.assertEqual(code, 0, text)
 
 
 class Agentless(unittest.TestCase):

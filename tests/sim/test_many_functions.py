@@ -22,7 +22,9 @@ class ManyFunctions(unittest.TestCase):
             s.docker("pull", "-q", "busybox", check=0)
             with concurrent.futures.ThreadPoolExecutor(40) as pool:  # connections to the cloud are kept: not per container
                 list(pool.map(lambda i: s.docker("run", "--rm", "busybox", "true", check=0), range(40)))
-            pid, sanitized = s.backend.pid, "libasan" in open(f"/proc/{s.backend.pid}/maps").read()
+            pid = s.backend.pid
+            with open(f"/proc/{pid}/maps") as f:
+                sanitized = "libasan" in f.read()
             idle_kb = status_of(pid, "VmRSS")
             runs = [s.popen("run", "--name", f"f{i}", "busybox", "sh", "-c",
                             f"echo out {i}; until [ -e /tmp/go ]; do sleep 1; done; echo end {i}; exit {i % 100}",
