@@ -4,7 +4,7 @@ BUILD_SAN := build-san
 # Whose backend `demo` and `run` show: aca, azf or gcf.
 BACKEND   := aca
 
-.PHONY: all deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients tf-test bench check-model fuzz tsan fmt analyze clean
+.PHONY: all deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients tf-test load-test bench check-model fuzz tsan fmt analyze clean
 
 all: build
 
