@@ -99,7 +99,7 @@ struct agent {
     /* "/" and "/etc" when the first command began: until then the platform and we put things there. */
     int64_t root_mtime_ns, etc_mtime_ns;
     int64_t run_began_ns; /* the same clock, when the newest command began */
-    int64_t put_ended_ns; /* ... and when the newest archive was written */
+    int64_t put_ended_ns; /* by the exact clock, when the newest archive was written */
     char *session;        /* NULL: none yet */
 
     enum agent_state state;
@@ -173,12 +173,15 @@ void agent_tasks_close(struct agent *a);
 void agent_exec(struct agent *a, const struct skl_frame *f);         /* exec.c */
 void agent_archive_get(struct agent *a, const struct skl_frame *f);  /* archive_get.c */
 int64_t agent_mtime_ns(const char *path);                            /* archive_get.c; 0: none */
-int64_t agent_file_clock_ns(void);                                   /* archive_get.c */
 void agent_archive_put(struct agent *a, const struct skl_frame *f);  /* archive_put.c */
 void agent_archive_stat(struct agent *a, const struct skl_frame *f); /* archive_stat.c */
 void agent_top(struct agent *a, const struct skl_frame *f);          /* top.c */
 void agent_stats(struct agent *a, const struct skl_frame *f);        /* stats.c */
 void agent_tunnel(struct agent *a, const struct skl_frame *f);       /* tunnel.c */
+
+/* file_clock.c: a moment for comparisons with files' change times: what was changed until wall_ns (0: long ago) is
+ * before it, what is changed from now on is not. Waits for a tick of a few milliseconds. */
+int64_t agent_file_clock_after(int64_t wall_ns);
 
 /* archive_stat.c: fills in a RESULT; the errors are a Docker Engine's. */
 int agent_stat_path(const char *path, struct skl_buf *result, struct skl_error *err);

@@ -75,15 +75,6 @@ static void schedule(struct get *g)
         g->next = skl_timer_start(g->task.a->loop, 0, slice, g);
 }
 
-/* The clock that file systems stamp with: it is a few milliseconds behind the other one. */
-int64_t agent_file_clock_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME_COARSE, &t);
-    return t.tv_sec * SKL_NS_PER_S + t.tv_nsec;
-}
-
 int64_t agent_mtime_ns(const char *path)
 {
     struct stat st;

@@ -19,6 +19,7 @@
 #include "agent.h"
 #include "archive.h"
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/tar.h"
 
@@ -407,7 +408,7 @@ static void on_frame(struct agent_task *t, const struct skl_frame *f)
             return;
         }
         set_dir_times(p);
-        t->a->put_ended_ns = agent_file_clock_ns();
+        t->a->put_ended_ns = skl_wall_ns();
         agent_task_result(t->a, t->stream, skl_str_n("", 0));
         agent_task_end(t);
         put_free(p);

@@ -182,7 +182,7 @@ static int run(const struct skl_agent_options *o)
     a.warm_seconds = o->warm_seconds;
     a.output = agent_output_new();
     skl_random_hex(a.instance, 32);
-    a.began_ns = agent_file_clock_ns();
+    a.began_ns = agent_file_clock_after(skl_wall_ns());
     skl_list_init(&a.tasks);
     skl_list_init(&a.held);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1); /* orphans come to us, also when we are not process 1 */

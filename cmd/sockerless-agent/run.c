@@ -157,16 +157,6 @@ static void on_end(void *arg, int code, int signo)
 
 /* -- START */
 
-/* That clock ticks every few milliseconds: what was just delivered must not look like the command's work. */
-static int64_t await_file_clock(int64_t after_ns)
-{
-    int64_t now_ns;
-
-    while ((now_ns = agent_file_clock_ns()) == after_ns)
-        (void)usleep(500);
-    return now_ns;
-}
-
 static void read_ports(struct agent *a, struct skl_str payload)
 {
     struct skl_tlv r;
@@ -199,7 +189,7 @@ void agent_start(struct agent *a, struct skl_str payload)
         a->root_mtime_ns = agent_mtime_ns("/");
         a->etc_mtime_ns = agent_mtime_ns("/etc");
     }
-    a->run_began_ns = await_file_clock(a->put_ended_ns);
+    a->run_began_ns = agent_file_clock_after(a->put_ended_ns); /* not the command's work */
     (void)read_oom_count(&oom_before);
     skl_link_forget(a->link, SKL_STREAM_MAIN);
     agent_read_process_spec(a, payload, &spec);

@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "driver/driver.h"
 #include "driver/workload_internal.h"
 
@@ -328,6 +329,8 @@ static void on_put_end(void *arg, const struct skl_error *err)
     }
     if (is_volume(d)) {
         skl_content_delivered(d->w, d->mount);
+        skl_debug("volumes", "delivered", "container", d->w->c->id, "mount",
+                  d->w->c->spec.mounts[d->mount].destination, NULL);
         d->mount = skl_content_next_due(d->w, d->mount + 1);
         close(d->fd);
         d->fd = -1;

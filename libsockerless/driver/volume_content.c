@@ -205,6 +205,8 @@ static void synced(uv_fs_t *sync)
         note(f, "it could not be written");
     else
         set_mark(f->w, f->mount);
+    skl_debug("volumes", "kept", "container", f->w->c->id, "volume",
+              mount_at(f->w->c, f->mount)->name, NULL);
     f->mount++;
     fetch_next(f);
 }
