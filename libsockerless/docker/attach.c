@@ -20,6 +20,7 @@ struct attach {
     struct skl_spool_reader *reader;
     bool tty, want_stdin, want_stdout, want_stderr;
     bool open_stdin, stdin_once, waits_for_room;
+    unsigned run; /* whose input this is: the present one, or the next */
     struct skl_detach detach;
     struct skl_buf pending; /* stdin that the workload has no room for yet */
     bool eof_pending;
@@ -32,6 +33,22 @@ static struct skl_workload *workload_of(struct attach *a)
     struct skl_container *c = skl_container_by_id(a->e->store, a->id);
 
     return c ? skl_workload_of(a->e->runtime, c) : NULL;
+}
+
+static bool is_live(const struct skl_container *c)
+{
+    return c->state == SKL_CONTAINER_STARTING || c->state == SKL_CONTAINER_RUNNING ||
+           c->state == SKL_CONTAINER_PAUSED;
+}
+
+/* Where the input goes; NULL: its run is over. What comes late must not reach the next one. */
+static struct skl_workload *input_of(struct attach *a)
+{
+    struct skl_container *c = skl_container_by_id(a->e->store, a->id);
+
+    if (!c || c->run > a->run || (c->run == a->run && !is_live(c)))
+        return NULL;
+    return skl_workload_of(a->e->runtime, c);
 }
 
 static void on_room(void *arg);
@@ -108,7 +125,7 @@ static void settle(void *arg)
 
 static void input_ended(struct attach *a)
 {
-    struct skl_workload *w = workload_of(a);
+    struct skl_workload *w = input_of(a);
 
     if (w && a->stdin_once)
         skl_workload_stdin_end(w);
@@ -116,7 +133,7 @@ static void input_ended(struct attach *a)
 
 static void push(struct attach *a)
 {
-    struct skl_workload *w = workload_of(a);
+    struct skl_workload *w = input_of(a);
     size_t room;
 
     if (!w) {
@@ -234,6 +251,7 @@ static struct attach *attach_new(struct skl_request *r, const struct skl_contain
     a->tty = c->spec.tty;
     a->open_stdin = c->spec.open_stdin;
     a->stdin_once = c->spec.stdin_once;
+    a->run = is_live(c) ? c->run : c->run + 1;
     a->want_stdin = stream && skl_request_query_bool(r, "stdin", false);
     a->want_stdout = skl_request_query_bool(r, "stdout", false);
     a->want_stderr = skl_request_query_bool(r, "stderr", false);

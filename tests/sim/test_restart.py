@@ -1,5 +1,6 @@
 """Restart policies, stops and the ways in which a container ends."""
 import signal
+import socket
 import unittest
 
 from events import Events
@@ -224,6 +225,39 @@ class Ends(Base):
         self.s.docker("stop", "-t", "20", "init", check=0)
         self.assertEqual(self.state("init")["ExitCode"], 143)
         self.s.docker("rm", "init", check=0)
+
+
+class Input(Base):
+    def attach(self, name):
+        c = socket.socket(socket.AF_UNIX)
+        c.settimeout(60)
+        c.connect(self.s.socket)
+        c.sendall(f"POST /v1.44/containers/{name}/attach?stdin=1&stdout=1&stream=1 HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\n"
+                  "Upgrade: tcp\r\nContent-Length: 0\r\n\r\n".encode())
+        answer = c.makefile("rb")
+        self.assertIn(b" 101 ", answer.readline())
+        while answer.readline() != b"\r\n":
+            pass
+        return c, answer
+
+    def test_late_end_of_input_is_not_the_next_runs(self):
+        self.s.docker("create", "-i", "--name", "twice", "busybox", "sh", "-c", "head -c 8000000 /dev/zero; read x; echo got $x", check=0)
+        first, unread = self.attach("twice")  # who does not read his output stays longer than the run
+        self.s.docker("start", "twice", check=0)
+        first.sendall(b"one\n")
+        self.assertEqual(self.s.docker("wait", "twice", check=0).stdout, b"0\n")
+        second, answer = self.attach("twice")
+        self.s.docker("start", "twice", check=0)
+        first.shutdown(socket.SHUT_WR)
+        self.assertEqual(self.s.api("GET", "/containers/twice/json")[0], 200)  # the daemon has seen that end by now
+        second.sendall(b"two\n")
+        end = b""
+        while piece := answer.read(65536):
+            end = (end + piece)[-100:]
+        self.assertTrue(end.endswith(b"got two\n"), end)
+        for c in (unread, first, answer, second):
+            c.close()
+        self.s.docker("rm", "twice", check=0)
 
 
 if __name__ == "__main__":
