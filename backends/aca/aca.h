@@ -52,12 +52,13 @@ struct skl_aca {
 /* config.c */
 extern const struct skl_option skl_aca_options[];
 extern const size_t skl_aca_options_count;
-int skl_aca_config_check(const struct skl_aca_config *c, struct skl_error *err);
+int skl_aca_config_check(const void *config, struct skl_error *err);
 
 /* server.c */
-int skl_aca_open(const struct skl_aca_config *config, struct skl_aca **ret, struct skl_error *err);
-void skl_aca_close(struct skl_aca *aca); /* NULL is fine */
-void skl_aca_backend(const struct skl_aca *aca, struct skl_backend *ret);
+/* config: struct skl_aca_config, which outlives the context */
+int skl_aca_open(const void *config, void **ret_ctx, struct skl_backend *ret,
+                 struct skl_error *err);
+void skl_aca_close(void *ctx); /* NULL is fine */
 
 /* azure.c */
 int skl_aca_connect(struct skl_aca *aca, struct skl_error *err);

@@ -54,8 +54,9 @@ const struct skl_option skl_aca_options[] = {
 /* clang-format on */
 const size_t skl_aca_options_count = SKL_ARRAY_LEN(skl_aca_options);
 
-int skl_aca_config_check(const struct skl_aca_config *c, struct skl_error *err)
+int skl_aca_config_check(const void *config, struct skl_error *err)
 {
+    const struct skl_aca_config *c = config;
     if (skl_url_check_setting("SOCKERLESS_CALLBACK_URL", c->callback_url, err) < 0 ||
         skl_url_check_setting("SOCKERLESS_ENDPOINT_URL", c->endpoint_url, err) < 0)
         return -SKL_E_INVALID;

@@ -38,34 +38,6 @@ static void make_paths(struct skl_aca *aca)
     aca->environment_id = skl_buf_detach(&b);
 }
 
-int skl_aca_open(const struct skl_aca_config *config, struct skl_aca **ret, struct skl_error *err)
-{
-    struct skl_aca *aca = skl_new0(struct skl_aca);
-    int rc;
-
-    aca->config = config;
-    aca->agent = agent_mode(config);
-    make_paths(aca);
-    rc = skl_aca_connect(aca, err);
-    if (rc < 0) {
-        skl_aca_close(aca);
-        return rc;
-    }
-    *ret = aca;
-    return 0;
-}
-
-void skl_aca_close(struct skl_aca *aca)
-{
-    if (!aca)
-        return;
-    skl_azure_free(aca->azure);
-    free(aca->group_path);
-    free(aca->jobs_path);
-    free(aca->environment_id);
-    free(aca);
-}
-
 static void info(void *ctx, struct skl_backend_info *ret)
 {
     const struct skl_aca *aca = ctx;
@@ -106,7 +78,7 @@ static int check(void *ctx, const struct skl_container_spec *spec, struct skl_bu
     return 0;
 }
 
-void skl_aca_backend(const struct skl_aca *aca, struct skl_backend *ret)
+static void fill_table(const struct skl_aca *aca, struct skl_backend *ret)
 {
     const struct skl_aca_config *c = aca->config;
     int64_t poll_ms = c->poll_interval_ms > 0          ? c->poll_interval_ms
@@ -133,4 +105,37 @@ void skl_aca_backend(const struct skl_aca *aca, struct skl_backend *ret)
         .start_timeout_ms = c->start_timeout_s * 1000,
         .start_timeout_max_ms = c->start_timeout_max_s * 1000,
     };
+}
+
+int skl_aca_open(const void *settings, void **ret_ctx, struct skl_backend *ret,
+                 struct skl_error *err)
+{
+    const struct skl_aca_config *config = settings;
+    struct skl_aca *aca = skl_new0(struct skl_aca);
+    int rc;
+
+    aca->config = config;
+    aca->agent = agent_mode(config);
+    make_paths(aca);
+    rc = skl_aca_connect(aca, err);
+    if (rc < 0) {
+        skl_aca_close(aca);
+        return rc;
+    }
+    fill_table(aca, ret);
+    *ret_ctx = aca;
+    return 0;
+}
+
+void skl_aca_close(void *ctx)
+{
+    struct skl_aca *aca = ctx;
+
+    if (!aca)
+        return;
+    skl_azure_free(aca->azure);
+    free(aca->group_path);
+    free(aca->jobs_path);
+    free(aca->environment_id);
+    free(aca);
 }

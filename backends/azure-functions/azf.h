@@ -56,12 +56,13 @@ struct skl_azf {
 /* config.c */
 extern const struct skl_option skl_azf_options[];
 extern const size_t skl_azf_options_count;
-int skl_azf_config_check(const struct skl_azf_config *c, struct skl_error *err);
+int skl_azf_config_check(const void *config, struct skl_error *err);
 
 /* server.c */
-int skl_azf_open(const struct skl_azf_config *config, struct skl_azf **ret, struct skl_error *err);
-void skl_azf_close(struct skl_azf *azf); /* NULL is fine */
-void skl_azf_backend(const struct skl_azf *azf, struct skl_backend *ret);
+/* config: struct skl_azf_config, which outlives the context */
+int skl_azf_open(const void *config, void **ret_ctx, struct skl_backend *ret,
+                 struct skl_error *err);
+void skl_azf_close(void *ctx); /* NULL is fine */
 
 /* azure.c */
 int skl_azf_connect(struct skl_azf *azf, struct skl_error *err);

@@ -196,8 +196,9 @@ static int check_names(const struct skl_azf_config *c, struct skl_error *err)
     return 0;
 }
 
-int skl_azf_config_check(const struct skl_azf_config *c, struct skl_error *err)
+int skl_azf_config_check(const void *config, struct skl_error *err)
 {
+    const struct skl_azf_config *c = config;
     if (skl_url_check_setting("SOCKERLESS_CALLBACK_URL", c->callback_url, err) < 0 ||
         skl_url_check_setting("SOCKERLESS_ENDPOINT_URL", c->endpoint_url, err) < 0)
         return -SKL_E_INVALID;

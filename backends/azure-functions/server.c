@@ -22,43 +22,6 @@ static void make_paths(struct skl_azf *azf)
     azf->web_path = skl_buf_detach(&b);
 }
 
-int skl_azf_open(const struct skl_azf_config *config, struct skl_azf **ret, struct skl_error *err)
-{
-    struct skl_azf *azf = skl_new0(struct skl_azf);
-    bool none = skl_streq(config->agent, "none") ||
-                (skl_streq(config->agent, "auto") && skl_str_empty(config->callback_url));
-    int rc;
-
-    azf->config = config;
-    azf->has_agent = !none;
-    azf->has_share = !none && !skl_streq(config->agent, "image");
-    azf->plan_is_elastic = -1;
-    azf->poll_ms = config->poll_interval_ms > 0          ? config->poll_interval_ms
-                   : skl_str_empty(config->endpoint_url) ? POLL_MS
-                                                         : POLL_SIMULATOR_MS;
-    (void)pthread_mutex_init(&azf->lock, NULL);
-    make_paths(azf);
-    rc = skl_azf_connect(azf, err);
-    if (rc < 0) {
-        skl_azf_close(azf);
-        return rc;
-    }
-    *ret = azf;
-    return 0;
-}
-
-void skl_azf_close(struct skl_azf *azf)
-{
-    if (!azf)
-        return;
-    skl_azure_free(azf->azure);
-    skl_secret_free(azf->storage_key);
-    free(azf->group_path);
-    free(azf->web_path);
-    (void)pthread_mutex_destroy(&azf->lock);
-    free(azf);
-}
-
 static void info(void *ctx, struct skl_backend_info *ret)
 {
     const struct skl_azf *azf = ctx;
@@ -100,7 +63,7 @@ static int check(void *ctx, const struct skl_container_spec *spec, struct skl_bu
     return 0;
 }
 
-void skl_azf_backend(const struct skl_azf *azf, struct skl_backend *ret)
+static void fill_table(const struct skl_azf *azf, struct skl_backend *ret)
 {
     const struct skl_azf_config *c = azf->config;
 
@@ -130,4 +93,46 @@ void skl_azf_backend(const struct skl_azf *azf, struct skl_backend *ret)
         .lost_agent_ms = c->agent_lost_s * 1000,
         .run_timeout_ms = c->timeout_s * 1000,
     };
+}
+
+int skl_azf_open(const void *settings, void **ret_ctx, struct skl_backend *ret,
+                 struct skl_error *err)
+{
+    const struct skl_azf_config *config = settings;
+    struct skl_azf *azf = skl_new0(struct skl_azf);
+    bool none = skl_streq(config->agent, "none") ||
+                (skl_streq(config->agent, "auto") && skl_str_empty(config->callback_url));
+    int rc;
+
+    azf->config = config;
+    azf->has_agent = !none;
+    azf->has_share = !none && !skl_streq(config->agent, "image");
+    azf->plan_is_elastic = -1;
+    azf->poll_ms = config->poll_interval_ms > 0          ? config->poll_interval_ms
+                   : skl_str_empty(config->endpoint_url) ? POLL_MS
+                                                         : POLL_SIMULATOR_MS;
+    (void)pthread_mutex_init(&azf->lock, NULL);
+    make_paths(azf);
+    rc = skl_azf_connect(azf, err);
+    if (rc < 0) {
+        skl_azf_close(azf);
+        return rc;
+    }
+    fill_table(azf, ret);
+    *ret_ctx = azf;
+    return 0;
+}
+
+void skl_azf_close(void *ctx)
+{
+    struct skl_azf *azf = ctx;
+
+    if (!azf)
+        return;
+    skl_azure_free(azf->azure);
+    skl_secret_free(azf->storage_key);
+    free(azf->group_path);
+    free(azf->web_path);
+    (void)pthread_mutex_destroy(&azf->lock);
+    free(azf);
 }

@@ -162,8 +162,9 @@ static int check_agent(const struct skl_gcf_config *c, struct skl_error *err)
     return 0;
 }
 
-int skl_gcf_config_check(const struct skl_gcf_config *c, struct skl_error *err)
+int skl_gcf_config_check(const void *config, struct skl_error *err)
 {
+    const struct skl_gcf_config *c = config;
     struct skl_gcf_size size;
     int rc;
 

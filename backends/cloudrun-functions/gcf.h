@@ -72,7 +72,7 @@ struct skl_gcf {
 /* config.c */
 extern const struct skl_option skl_gcf_options[];
 extern const size_t skl_gcf_options_count;
-int skl_gcf_config_check(const struct skl_gcf_config *c, struct skl_error *err);
+int skl_gcf_config_check(const void *config, struct skl_error *err);
 
 /* size.c: what Cloud Run gives a container */
 struct skl_gcf_size {
@@ -83,9 +83,10 @@ int skl_gcf_size(const struct skl_gcf_config *c, int64_t nano_cpus, int64_t memo
                  struct skl_gcf_size *ret, struct skl_error *err);
 
 /* server.c */
-int skl_gcf_open(const struct skl_gcf_config *config, struct skl_gcf **ret, struct skl_error *err);
-void skl_gcf_close(struct skl_gcf *gcf); /* NULL is fine */
-void skl_gcf_backend(const struct skl_gcf *gcf, struct skl_backend *ret);
+/* config: struct skl_gcf_config, which outlives the context */
+int skl_gcf_open(const void *config, void **ret_ctx, struct skl_backend *ret,
+                 struct skl_error *err);
+void skl_gcf_close(void *ctx); /* NULL is fine */
 
 /* gcp.c: the forms that all calls of this backend have */
 int skl_gcf_connect(struct skl_gcf *gcf, struct skl_error *err);

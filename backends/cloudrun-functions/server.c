@@ -27,49 +27,6 @@ static enum skl_gcf_mode mode_of(const char *name)
                                                : SKL_GCF_FUNCTION;
 }
 
-int skl_gcf_open(const struct skl_gcf_config *config, struct skl_gcf **ret, struct skl_error *err)
-{
-    struct skl_gcf *gcf = skl_new0(struct skl_gcf);
-    bool is_simulator = !skl_str_empty(config->endpoint_url);
-    struct skl_buf b;
-    int rc;
-
-    gcf->config = config;
-    gcf->mode = mode_of(config->mode);
-    gcf->has_agent = !skl_streq(config->agent, "none") && !skl_str_empty(config->callback_url);
-    if (skl_str_starts(skl_str(config->agent), "bucket:"))
-        gcf->agent_bucket = config->agent + strlen("bucket:");
-    gcf->bucket = skl_strdup(skl_str_empty(config->bucket) ? SIMULATOR_BUCKET : config->bucket);
-    gcf->poll_ms = config->poll_interval_ms > 0 ? config->poll_interval_ms
-                   : is_simulator               ? POLL_SIMULATOR_MS
-                                                : POLL_MS;
-    skl_buf_init(&b, SKL_KIB);
-    skl_buf_addf(&b, "projects/%s/locations/%s", config->project, config->region);
-    gcf->location = skl_buf_detach(&b);
-    if (!skl_str_empty(config->runtime))
-        gcf->runtime = skl_strdup(config->runtime);
-    (void)pthread_mutex_init(&gcf->lock, NULL);
-    rc = skl_gcf_connect(gcf, err);
-    if (rc < 0) {
-        skl_gcf_close(gcf);
-        return rc;
-    }
-    *ret = gcf;
-    return 0;
-}
-
-void skl_gcf_close(struct skl_gcf *gcf)
-{
-    if (!gcf)
-        return;
-    skl_gcp_free(gcf->gcp);
-    free(gcf->location);
-    free(gcf->bucket);
-    free(gcf->runtime);
-    (void)pthread_mutex_destroy(&gcf->lock);
-    free(gcf);
-}
-
 static void info(void *ctx, struct skl_backend_info *ret)
 {
     const struct skl_gcf *gcf = ctx;
@@ -108,7 +65,7 @@ static int check(void *ctx, const struct skl_container_spec *spec, struct skl_bu
     return 0;
 }
 
-void skl_gcf_backend(const struct skl_gcf *gcf, struct skl_backend *ret)
+static void fill_table(const struct skl_gcf *gcf, struct skl_backend *ret)
 {
     const struct skl_gcf_config *c = gcf->config;
 
@@ -137,4 +94,52 @@ void skl_gcf_backend(const struct skl_gcf *gcf, struct skl_backend *ret)
         .invocation_renew_ms = renew_ms(c),
         .lost_agent_ms = c->agent_lost_s * 1000,
     };
+}
+
+int skl_gcf_open(const void *settings, void **ret_ctx, struct skl_backend *ret,
+                 struct skl_error *err)
+{
+    const struct skl_gcf_config *config = settings;
+    struct skl_gcf *gcf = skl_new0(struct skl_gcf);
+    bool is_simulator = !skl_str_empty(config->endpoint_url);
+    struct skl_buf b;
+    int rc;
+
+    gcf->config = config;
+    gcf->mode = mode_of(config->mode);
+    gcf->has_agent = !skl_streq(config->agent, "none") && !skl_str_empty(config->callback_url);
+    if (skl_str_starts(skl_str(config->agent), "bucket:"))
+        gcf->agent_bucket = config->agent + strlen("bucket:");
+    gcf->bucket = skl_strdup(skl_str_empty(config->bucket) ? SIMULATOR_BUCKET : config->bucket);
+    gcf->poll_ms = config->poll_interval_ms > 0 ? config->poll_interval_ms
+                   : is_simulator               ? POLL_SIMULATOR_MS
+                                                : POLL_MS;
+    skl_buf_init(&b, SKL_KIB);
+    skl_buf_addf(&b, "projects/%s/locations/%s", config->project, config->region);
+    gcf->location = skl_buf_detach(&b);
+    if (!skl_str_empty(config->runtime))
+        gcf->runtime = skl_strdup(config->runtime);
+    (void)pthread_mutex_init(&gcf->lock, NULL);
+    rc = skl_gcf_connect(gcf, err);
+    if (rc < 0) {
+        skl_gcf_close(gcf);
+        return rc;
+    }
+    fill_table(gcf, ret);
+    *ret_ctx = gcf;
+    return 0;
+}
+
+void skl_gcf_close(void *ctx)
+{
+    struct skl_gcf *gcf = ctx;
+
+    if (!gcf)
+        return;
+    skl_gcp_free(gcf->gcp);
+    free(gcf->location);
+    free(gcf->bucket);
+    free(gcf->runtime);
+    (void)pthread_mutex_destroy(&gcf->lock);
+    free(gcf);
 }

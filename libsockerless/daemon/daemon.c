@@ -63,7 +63,7 @@ static int load(struct daemon *d, char **argv, struct skl_error *err)
     d->tables[0] = (struct skl_option_table){"Options", skl_daemon_options,
                                              skl_daemon_options_count, &d->settings};
     d->tables[1] =
-        (struct skl_option_table){d->b->title, d->b->options, d->b->n_options, d->b->config};
+        (struct skl_option_table){d->b->title, d->b->options, *d->b->n_options, d->b->config};
     /* --help and --version work without any setting. */
     for (char **p = argv; *p; p++) {
         d->settings.help |= skl_streq(*p, "--help");
@@ -210,7 +210,7 @@ static int listen_api(struct daemon *d, struct skl_error *err)
 static int agent_address(const struct daemon *d, struct skl_address *ret, bool *wanted,
                          struct skl_error *err)
 {
-    const char *url = d->b->callback_url(d->b->config);
+    const char *url = *d->b->callback_url;
     struct skl_str rest, host;
     struct skl_address a;
     char text[300];
@@ -359,7 +359,7 @@ static int open_engine(struct daemon *d, struct skl_error *err)
         .insecure_registries = s->insecure_registries,
         .warm_seconds = (unsigned)s->warm_seconds,
         .agent_grace_ms = s->agent_grace_s * 1000,
-        .agent_token = d->b->agent_token(d->b->config),
+        .agent_token = *d->b->agent_token,
         .max_workers = (unsigned)s->max_workers,
         .reap_interval_ms = s->reap_interval_s * 1000,
         .reap_grace_ms = s->reap_grace_s * 1000,

@@ -12,15 +12,14 @@
 struct skl_daemon_backend {
     const char *program, *title;
     const struct skl_option *options;
-    size_t n_options;
+    const size_t *n_options;
     void *config; /* zeroed; filled from the options */
+    /* In config: the URL that reverse agents dial, and one token for all of them; NULL or "": none. */
+    char *const *callback_url, *const *agent_token;
     int (*check)(const void *config, struct skl_error *err);
     /* No request is made yet. */
     int (*open)(const void *config, void **ret_ctx, struct skl_backend *ret, struct skl_error *err);
     void (*close)(void *ctx);
-    /* The URL that reverse agents dial; NULL or "": none. */
-    const char *(*callback_url)(const void *config);
-    const char *(*agent_token)(const void *config);
 };
 
 int skl_daemon_main(const struct skl_daemon_backend *backend, int argc, char **argv);
