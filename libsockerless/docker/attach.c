@@ -35,18 +35,12 @@ static struct skl_workload *workload_of(struct attach *a)
     return c ? skl_workload_of(a->e->runtime, c) : NULL;
 }
 
-static bool is_live(const struct skl_container *c)
-{
-    return c->state == SKL_CONTAINER_STARTING || c->state == SKL_CONTAINER_RUNNING ||
-           c->state == SKL_CONTAINER_PAUSED;
-}
-
 /* Where the input goes; NULL: its run is over. What comes late must not reach the next one. */
 static struct skl_workload *input_of(struct attach *a)
 {
     struct skl_container *c = skl_container_by_id(a->e->store, a->id);
 
-    if (!c || c->run > a->run || (c->run == a->run && !is_live(c)))
+    if (!c || c->run > a->run || (c->run == a->run && !skl_container_is_live(c)))
         return NULL;
     return skl_workload_of(a->e->runtime, c);
 }
@@ -251,7 +245,7 @@ static struct attach *attach_new(struct skl_request *r, const struct skl_contain
     a->tty = c->spec.tty;
     a->open_stdin = c->spec.open_stdin;
     a->stdin_once = c->spec.stdin_once;
-    a->run = is_live(c) ? c->run : c->run + 1;
+    a->run = skl_container_is_live(c) ? c->run : c->run + 1;
     a->want_stdin = stream && skl_request_query_bool(r, "stdin", false);
     a->want_stdout = skl_request_query_bool(r, "stdout", false);
     a->want_stderr = skl_request_query_bool(r, "stderr", false);

@@ -78,11 +78,6 @@ void skl_flow_uninvoke(struct skl_flow *f)
     f->invoking = NULL;
 }
 
-static bool is_live(const struct skl_container *c)
-{
-    return c->state == SKL_CONTAINER_RUNNING || c->state == SKL_CONTAINER_PAUSED;
-}
-
 static bool needs_request(struct skl_flow *f)
 {
     return f->l->e->backend->invocation_renew_ms > 0;
@@ -120,7 +115,7 @@ static void next_due(void *arg)
     struct skl_flow *f = arg;
 
     f->invoking->next = NULL;
-    if (f->c->state == SKL_CONTAINER_STARTING || is_live(f->c) || is_warm(f))
+    if (skl_container_is_live(f->c) || is_warm(f))
         invoke(f);
     else
         skl_flow_uninvoke(f); /* what was warm is gone */
@@ -157,7 +152,7 @@ static void run_over(struct skl_flow *f, int code)
 
     i->has_code = true;
     i->code = code;
-    if (!is_live(f->c) || (!skl_flow_is_deaf(f) && !i->lost))
+    if (!skl_container_has_command(f->c) || (!skl_flow_is_deaf(f) && !i->lost))
         return; /* the agent says it itself */
     snprintf(why, sizeof(why), "%s", i->trouble);
     end_run(f, code, why[0] ? why : NULL); /* ends `invoking` */
@@ -166,7 +161,7 @@ static void run_over(struct skl_flow *f, int code)
 static void request_over(struct skl_flow *f, bool refused)
 {
     bool starting = f->c->state == SKL_CONTAINER_STARTING;
-    bool held = needs_request(f) && (is_live(f->c) || is_warm(f));
+    bool held = needs_request(f) && (skl_container_has_command(f->c) || is_warm(f));
 
     if (f->invoking->trouble[0])
         skl_debug("lifecycle", "an invocation had no success", "container", f->c->id, "why",
@@ -258,7 +253,7 @@ static void one_shot_over(void *arg)
     struct skl_flow *f = arg;
 
     f->invoking->one_shot = NULL;
-    if (is_live(f->c))
+    if (skl_container_has_command(f->c))
         end_run(f, 0, NULL);
 }
 
@@ -278,7 +273,7 @@ static void lost_for_good(void *arg)
     struct skl_session *s = skl_workload_session(skl_workload_of(f->l->e->runtime, f->c));
 
     f->invoking->lost = NULL;
-    if (is_live(f->c) && !(s && skl_session_is_up(s)))
+    if (skl_container_has_command(f->c) && !(s && skl_session_is_up(s)))
         end_run(f, 128 + SIGKILL,
                 "the agent was not heard of any more: what became of the command is not known");
 }

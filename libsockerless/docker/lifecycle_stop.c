@@ -15,11 +15,6 @@
 #define ENDING_MS              1000
 #define DEFAULT_STOP_TIMEOUT_S 10
 
-static bool is_live(const struct skl_container *c)
-{
-    return c->state == SKL_CONTAINER_RUNNING || c->state == SKL_CONTAINER_PAUSED;
-}
-
 static void signal_event(struct skl_flow *f, int signo)
 {
     char number[12];
@@ -78,7 +73,7 @@ static void platform_stopped(struct skl_flow *f, struct skl_job *job)
 {
     struct skl_op *op = skl_flow_current(f);
 
-    if (!is_live(f->c))
+    if (!skl_container_has_command(f->c))
         return; /* the agent was quicker: run_ended goes on */
     if (job->rc < 0) {
         if (op->kind == SKL_OP_REMOVE) {
@@ -193,7 +188,7 @@ static void stop_run(struct skl_flow *f)
  * end the function itself. */
 static bool cannot_be_stopped(struct skl_flow *f)
 {
-    return is_live(f->c) && skl_flow_is_deaf(f) && !skl_flow_current(f)->internal;
+    return skl_container_has_command(f->c) && skl_flow_is_deaf(f) && !skl_flow_current(f)->internal;
 }
 
 void skl_flow_stop(struct skl_flow *f)
@@ -218,11 +213,11 @@ void skl_flow_stop(struct skl_flow *f)
         stopped(f);
         return;
     }
-    if (!is_live(f->c) && skl_flow_current(f)->ended_start) {
+    if (!skl_container_has_command(f->c) && skl_flow_current(f)->ended_start) {
         stopped(f);
         return;
     }
-    if (!is_live(f->c)) {
+    if (!skl_container_has_command(f->c)) {
         skl_fail(&err, SKL_E_NOTMODIFIED, "not running");
         skl_flow_finish(f, &err);
         return;
@@ -234,7 +229,7 @@ void skl_flow_restart(struct skl_flow *f)
 {
     if (cannot_be_stopped(f))
         skl_flow_finish(f, NULL);
-    else if (is_live(f->c))
+    else if (skl_container_has_command(f->c))
         stop_run(f);
     else if (f->c->state == SKL_CONTAINER_RESTARTING)
         skl_flow_stop(f);
@@ -283,7 +278,7 @@ static void kill_by_platform(void *arg)
     struct skl_op *op;
 
     k->deadline = NULL;
-    if (!c || !is_live(c))
+    if (!c || !skl_container_has_command(c))
         return; /* the waiter answers */
     op = skl_flow_push(skl_flow_of(k->e, c), SKL_OP_STOP, NULL, NULL);
     op->internal = true;
@@ -389,7 +384,7 @@ void skl_lifecycle_kill(struct skl_engine *e, struct skl_container *c, const cha
         kill_between_runs(e, c, signo, cb, arg);
         return;
     }
-    if (!is_live(c)) {
+    if (!skl_container_has_command(c)) {
         skl_fail(&err, SKL_E_CONFLICT, "Cannot kill container: %s: container %s is not running",
                  c->name, c->id);
         fail_later(e, cb, arg, &err);
@@ -442,7 +437,7 @@ void skl_flow_pause(struct skl_flow *f)
     if (skl_container_shown_state(f->c) == SKL_CONTAINER_RESTARTING) {
         skl_fail(&err, SKL_E_CONFLICT,
                  "Container %s is restarting, wait until the container is running", f->c->id);
-    } else if (on && !is_live(f->c)) {
+    } else if (on && !skl_container_has_command(f->c)) {
         skl_fail(&err, SKL_E_CONFLICT, "Container %s is not running", f->c->id);
     } else if (on && f->c->state == SKL_CONTAINER_PAUSED) {
         skl_fail(&err, SKL_E_CONFLICT, "Container %s is already paused", f->c->id);

@@ -11,11 +11,6 @@
 #define RESTART_RESET_NS                                                                           \
     (10 * INT64_C(1000000000)) /* a run this long makes the delay short again */
 
-static bool is_live(const struct skl_container *c)
-{
-    return c->state == SKL_CONTAINER_RUNNING || c->state == SKL_CONTAINER_PAUSED;
-}
-
 static bool agent_is_up(struct skl_flow *f)
 {
     struct skl_session *s = skl_workload_session(skl_workload_of(f->l->e->runtime, f->c));
@@ -63,10 +58,10 @@ static void answered(struct skl_flow *f, struct skl_job *job)
     if (job->snapshot->run == f->c->run) {
         if (f->c->state == SKL_CONTAINER_STARTING && skl_flow_current(f))
             skl_flow_start_status(f, job);
-        else if (is_live(f->c))
+        else if (skl_container_has_command(f->c))
             live_status(f, job);
     }
-    if (f->poll && (is_live(f->c) || f->c->state == SKL_CONTAINER_STARTING))
+    if (f->poll && skl_container_is_live(f->c))
         arm(f);
 }
 
@@ -93,7 +88,7 @@ static void over_limit(void *arg)
     struct skl_flow *f = arg;
 
     f->limit = NULL;
-    if (!is_live(f->c))
+    if (!skl_container_has_command(f->c))
         return;
     skl_warn("lifecycle", "the container ran for as long as this backend allows, and is stopped",
              "container", f->c->id, NULL);
@@ -106,7 +101,7 @@ void skl_flow_watch(struct skl_flow *f)
 
     arm(f);
     skl_timer_cancel(&f->limit);
-    if (limit_ms > 0 && is_live(f->c)) {
+    if (limit_ms > 0 && skl_container_has_command(f->c)) {
         int64_t ran_ms = (skl_wall_ns() - f->c->started_ns) / SKL_NS_PER_MS;
 
         f->limit = skl_timer_start(f->l->e->loop, ran_ms < limit_ms ? limit_ms - ran_ms : 0,

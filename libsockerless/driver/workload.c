@@ -328,8 +328,7 @@ void skl_workload_ended(struct skl_workload *w, const struct skl_end *end)
 {
     struct skl_runtime *rt = w->rt;
     struct skl_container *c = w->c;
-    bool was_live = c->state == SKL_CONTAINER_RUNNING || c->state == SKL_CONTAINER_PAUSED ||
-                    c->state == SKL_CONTAINER_STARTING;
+    bool was_live = skl_container_is_live(c);
     bool again = was_live && rt->config.will_restart(rt->config.arg, c, end->code);
     struct skl_error err;
 
@@ -448,12 +447,6 @@ void skl_workload_off_stdin_room(struct skl_workload *w, void (*cb)(void *arg), 
 
 /* -- what the agent reports */
 
-static bool is_live(const struct skl_container *c)
-{
-    return c->state == SKL_CONTAINER_RUNNING || c->state == SKL_CONTAINER_PAUSED ||
-           c->state == SKL_CONTAINER_STARTING;
-}
-
 static bool on_hello(void *owner, struct skl_session *s, const struct skl_session_hello *hello,
                      uint64_t *resume_offset, bool *exit_known)
 {
@@ -466,8 +459,9 @@ static bool on_hello(void *owner, struct skl_session *s, const struct skl_sessio
     w->hello_run = hello->run;
     w->hello_pid = hello->pid;
     *resume_offset = skl_spool_resume_offset(skl_workload_spool(w), hello->instance);
-    *exit_known = hello->state == SKL_MAIN_ENDED &&
-                  (hello->run < w->c->run || (hello->run == w->c->run && !is_live(w->c)));
+    *exit_known =
+        hello->state == SKL_MAIN_ENDED &&
+        (hello->run < w->c->run || (hello->run == w->c->run && !skl_container_is_live(w->c)));
     return true;
 }
 
@@ -480,8 +474,8 @@ static void on_up(void *owner, struct skl_session *s)
     skl_debug("workload", "agent connected", "container", w->c->id, NULL);
     if (w->step == SKL_BEGIN_AWAIT_AGENT) {
         begin_advance(w);
-    } else if (state == SKL_MAIN_WAITING && w->step == SKL_BEGIN_NONE && is_live(w->c) &&
-               w->c->state != SKL_CONTAINER_STARTING) {
+    } else if (state == SKL_MAIN_WAITING && w->step == SKL_BEGIN_NONE &&
+               skl_container_has_command(w->c)) {
         /* The platform put a new replica in the place of the one that ran the command. */
         skl_workload_ended(w, &(struct skl_end){.rank = SKL_END_PLATFORM,
                                                 .code = 137,
@@ -506,7 +500,7 @@ static void grace_over(void *arg)
     struct skl_workload *w = arg;
 
     w->grace = NULL;
-    if (is_live(w->c))
+    if (skl_container_is_live(w->c))
         w->rt->config.on_agent_lost(w->rt->config.arg, w->c);
 }
 
@@ -515,7 +509,7 @@ static void on_down(void *owner, struct skl_session *s)
     struct skl_workload *w = owner;
 
     skl_debug("workload", "agent away", "container", w->c->id, NULL);
-    if (is_live(w->c) && !w->grace)
+    if (skl_container_is_live(w->c) && !w->grace)
         w->grace = skl_timer_start(w->rt->config.loop, w->rt->config.agent_grace_ms, grace_over, w);
 }
 
@@ -534,7 +528,7 @@ static void on_gone(void *owner, struct skl_session *s)
         skl_delivery_cancel(&w->delivery);
         skl_fail(&err, SKL_E_UNAVAILABLE, "the workload ended before the command was started");
         begin_finish(w, 125, &err);
-    } else if (w->step == SKL_BEGIN_NONE && is_live(w->c)) {
+    } else if (w->step == SKL_BEGIN_NONE && skl_container_is_live(w->c)) {
         skl_timer_cancel(&w->grace);
         w->rt->config.on_agent_lost(w->rt->config.arg, w->c);
     } else if (w->c->state == SKL_CONTAINER_EXITED || w->c->state == SKL_CONTAINER_CREATED) {
@@ -623,7 +617,7 @@ static void on_exit_reported(void *owner, struct skl_session *s, const struct sk
                            .code = exit->code,
                            .oom = exit->oom,
                            .finished_ns = exit->finished_ns};
-    if (!is_live(w->c) || !skl_content_fetch(w, &end))
+    if (!skl_container_is_live(w->c) || !skl_content_fetch(w, &end))
         skl_workload_ended(w, &end);
 }
 

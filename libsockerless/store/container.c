@@ -115,6 +115,16 @@ enum skl_container_state skl_container_shown_state(const struct skl_container *c
     return c->has_run ? SKL_CONTAINER_EXITED : SKL_CONTAINER_CREATED;
 }
 
+bool skl_container_has_command(const struct skl_container *c)
+{
+    return c->state == SKL_CONTAINER_RUNNING || c->state == SKL_CONTAINER_PAUSED;
+}
+
+bool skl_container_is_live(const struct skl_container *c)
+{
+    return c->state == SKL_CONTAINER_STARTING || skl_container_has_command(c);
+}
+
 bool skl_container_is_running(const struct skl_container *c)
 {
     const enum skl_container_state shown = skl_container_shown_state(c);

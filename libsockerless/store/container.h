@@ -134,6 +134,10 @@ const char *skl_container_state_name(enum skl_container_state s);
  * it again, else EXITED. */
 enum skl_container_state skl_container_shown_state(const struct skl_container *c);
 bool skl_container_move_is_allowed(enum skl_container_state from, enum skl_container_state to);
+/* It has, or is being given, a workload: starting, running or paused. */
+bool skl_container_is_live(const struct skl_container *c);
+/* Its command has begun and not ended: running or paused. */
+bool skl_container_has_command(const struct skl_container *c);
 bool skl_container_is_running(const struct skl_container *c); /* running, paused or restarting */
 
 /* -- finding. Name with or without '/'; full id, exact name, then id prefix (Docker's order). */
