@@ -1,5 +1,6 @@
 #include "driver/volume_content.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include "base/log.h"
 #include "driver/workload_internal.h"
 
-#define MAX_NAME 240 /* of a file, with room for ".new" */
+#define MAX_NAME 240 /* of a file */
 
 struct skl_fetch {
     struct skl_workload *w;
@@ -26,11 +27,17 @@ struct skl_fetch {
     bool syncing, canceled;
 };
 
-static void content_path(const struct skl_runtime *rt, const char *volume, const char *ending,
-                         struct skl_buf *to)
+static void content_path(const struct skl_runtime *rt, const char *volume, struct skl_buf *to)
 {
     skl_buf_init(to, 4096);
-    skl_buf_addf(to, "%s/%s%s", rt->volumes_dir, volume, ending);
+    skl_buf_addf(to, "%s/%s", rt->volumes_dir, volume);
+}
+
+/* What is being fetched: a container fetches one volume at a time, and no volume's name begins with a dot. */
+static void new_path(const struct skl_workload *w, struct skl_buf *to)
+{
+    skl_buf_init(to, 4096);
+    skl_buf_addf(to, "%s/.%s", w->rt->volumes_dir, w->c->id);
 }
 
 static const struct skl_mount *mount_at(const struct skl_container *c, size_t i)
@@ -64,7 +71,7 @@ void skl_content_remove(struct skl_runtime *rt, const char *volume)
 {
     SKL_AUTO_BUF struct skl_buf path = {0};
 
-    content_path(rt, volume, "", &path);
+    content_path(rt, volume, &path);
     if (unlink(path.p) < 0 && errno != ENOENT && errno != ENAMETOOLONG)
         skl_warn("volumes", "the content of a removed volume stays", "volume", volume, NULL);
 }
@@ -74,8 +81,20 @@ int64_t skl_content_size(struct skl_runtime *rt, const char *volume)
     SKL_AUTO_BUF struct skl_buf path = {0};
     struct stat st;
 
-    content_path(rt, volume, "", &path);
+    content_path(rt, volume, &path);
     return stat(path.p, &st) == 0 ? st.st_size : 0;
+}
+
+void skl_content_sweep(struct skl_runtime *rt)
+{
+    DIR *d = opendir(rt->volumes_dir);
+    struct dirent *e;
+
+    while (d && (e = readdir(d)))
+        if (e->d_name[0] == '.')
+            (void)unlinkat(dirfd(d), e->d_name, 0); /* "." and ".." refuse */
+    if (d)
+        closedir(d);
 }
 
 /* -- what a workload has */
@@ -85,7 +104,7 @@ static bool read_mark(const struct skl_workload *w, size_t i, struct skl_content
     SKL_AUTO_BUF struct skl_buf path = {0};
     struct stat st;
 
-    content_path(w->rt, mount_at(w->c, i)->name, "", &path);
+    content_path(w->rt, mount_at(w->c, i)->name, &path);
     if (stat(path.p, &st) < 0)
         return false;
     *ret =
@@ -122,7 +141,7 @@ int skl_content_open(struct skl_workload *w, size_t mount, struct skl_error *err
     SKL_AUTO_BUF struct skl_buf path = {0};
     int fd;
 
-    content_path(w->rt, mount_at(w->c, mount)->name, "", &path);
+    content_path(w->rt, mount_at(w->c, mount)->name, &path);
     fd = open(path.p, O_RDONLY | O_CLOEXEC);
     return fd < 0 ? skl_fail_errno(err, errno, "the content of volume %.60s",
                                    mount_at(w->c, mount)->name)
@@ -138,11 +157,6 @@ void skl_content_delivered(struct skl_workload *w, size_t mount)
 
 static void fetch_next(struct skl_fetch *f);
 
-static void new_path(const struct skl_fetch *f, struct skl_buf *to)
-{
-    content_path(f->w->rt, mount_at(f->w->c, f->mount)->name, ".new", to);
-}
-
 static void drop_file(struct skl_fetch *f)
 {
     SKL_AUTO_BUF struct skl_buf path = {0};
@@ -151,7 +165,7 @@ static void drop_file(struct skl_fetch *f)
         return;
     close(f->fd);
     f->fd = -1;
-    new_path(f, &path);
+    new_path(f->w, &path);
     (void)unlink(path.p);
 }
 
@@ -196,8 +210,8 @@ static void synced(uv_fs_t *sync)
     if (!failed) {
         close(f->fd);
         f->fd = -1;
-        new_path(f, &from);
-        content_path(f->w->rt, mount_at(f->w->c, f->mount)->name, "", &to);
+        new_path(f->w, &from);
+        content_path(f->w->rt, mount_at(f->w->c, f->mount)->name, &to);
         failed = rename(from.p, to.p) < 0;
     }
     drop_file(f);
@@ -273,7 +287,7 @@ static void fetch_one(struct skl_fetch *f)
     static const struct skl_get_events events = {on_stat, on_data, on_end};
     SKL_AUTO_BUF struct skl_buf path = {0}, dir = {0};
 
-    new_path(f, &path);
+    new_path(f->w, &path);
     f->size = 0;
     f->fd = open(path.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (f->fd < 0) {

@@ -14,6 +14,8 @@
 
 #include "driver/workload.h"
 
+/* Drops what an earlier daemon had begun to fetch. */
+void skl_content_sweep(struct skl_runtime *rt);
 /* The volume is gone. */
 void skl_content_remove(struct skl_runtime *rt, const char *volume);
 /* Bytes that are kept of it; 0: nothing. */

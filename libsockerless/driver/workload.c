@@ -15,6 +15,7 @@
 #include "base/id.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "driver/volume_content.h"
 #include "driver/workload_internal.h"
 
 #define FETCH_WARM_S 30
@@ -36,6 +37,8 @@ struct skl_runtime *skl_runtime_new(const struct skl_runtime_config *config)
     rt->config.layers_dir = rt->layers_dir;
     rt->volumes_dir = skl_strdup(config->volumes_dir);
     rt->config.volumes_dir = rt->volumes_dir;
+    if (rt->volumes_dir)
+        skl_content_sweep(rt);
     rt->agents = skl_agents_new(config->loop, &session_events, rt);
     skl_store_observe_containers(config->store, observe, rt);
     return rt;

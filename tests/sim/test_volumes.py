@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import subprocess
 import unittest
 
 from harness import Stack, await_true, main
@@ -54,6 +55,22 @@ class Volumes(unittest.TestCase):
         for name, script, want in steps:
             self.assertEqual(s.docker("start", "-ai", name, stdin=script.encode(), check=0).stdout.decode(), want)
         s.docker("rm", "helper", "build", check=0)
+
+    def test_ends_at_the_same_time_leave_one_of_the_two(self):
+        for letter in "ab":
+            self.stack.docker("run", "-d", "--name", "end-" + letter, "-v", "both:/v", "busybox", "sh", "-c",
+                              f"head -c 40000000 /dev/zero | tr '\\0' {letter} > /v/file; echo ready; sleep 1000", check=0)
+            await_true("it has written", lambda: b"ready" in self.stack.docker("logs", "end-" + letter).stdout)
+        kills = [self.stack.popen("kill", "end-" + letter, stdout=subprocess.DEVNULL) for letter in "ab"]
+        self.assertEqual([k.wait(120) for k in kills], [0, 0])
+        self.stack.docker("wait", "end-a", "end-b", check=0)
+        errors = self.stack.docker("inspect", "-f", "{{.State.Error}}", "end-a", "end-b", check=0).stdout
+        self.assertEqual(errors, b"\n\n")
+        r = self.stack.docker("run", "--rm", "-v", "both:/v", "busybox", "sh", "-c",
+                              "for letter in a b; do tr -d $letter < /v/file | wc -c; done", check=0)
+        self.assertEqual(sorted(r.stdout.split()), [b"0", b"40000000"])
+        self.stack.docker("rm", "end-a", "end-b", check=0)
+        self.stack.docker("volume", "rm", "both", check=0)
 
     def test_a_stop_and_a_kill_keep_it_too(self):
         s = self.stack
