@@ -1,4 +1,4 @@
-/* Cloud Run services, functions' states and objects of Cloud Storage. */
+/* Cloud Run services and objects of Cloud Storage. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +6,6 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/json_read.h"
-#include "cloud/gcp/functions.h"
 #include "cloud/gcp/gcp.h"
 #include "cloud/gcp/run.h"
 #include "cloud/gcp/storage.h"
@@ -14,8 +13,6 @@
 
 #define TOKEN   "/computeMetadata/v1/instance/service-accounts/default/token"
 #define SERVICE "projects/p/locations/r/services/s"
-#define FN      "projects/p/locations/r/functions/f"
-#define OP      "projects/p/locations/r/operations/op-1"
 
 #define SERVICE_JSON(generation, observed, more)                                                   \
     "{\"name\":\"" SERVICE "\",\"etag\":\"e-" generation "\",\"generation\":\"" generation         \
@@ -31,7 +28,6 @@
 static struct stub *server;
 static struct skl_gcp *gcp;
 static struct skl_error err;
-static unsigned edits;
 
 static void setup(void)
 {
@@ -39,7 +35,6 @@ static void setup(void)
 
     server = stub_new();
     memset(&err, 0, sizeof(err));
-    edits = 0;
     settings = (struct skl_gcp_settings){.endpoint_url = stub_url(server),
                                          .project = "p",
                                          .poll_interval_ms = 1,
@@ -121,166 +116,6 @@ START_TEST(a_reason_becomes_a_kind)
 }
 END_TEST
 
-START_TEST(a_service_is_awaited)
-{
-    SKL_AUTO_JSON cJSON *service = NULL;
-    struct skl_run_condition condition;
-    int rc;
-
-    stub_rule(server, "GET", "/v2/" SERVICE, 2, 200, NULL,
-              SERVICE_JSON("2", "2", "\"reconciling\":true," READY));
-    stub_rule(server, "GET", "/v2/" SERVICE, 0, 200, NULL,
-              _i ? SERVICE_JSON("2", "2", UNHEALTHY) : SERVICE_JSON("2", "2", READY));
-    rc = skl_run_service_await(gcp->client, SERVICE, NULL, &service, &condition, &err);
-    ck_assert_uint_eq(stub_count(server, "GET", "/v2/" SERVICE), 3);
-    if (_i) {
-        ck_assert_int_eq(rc, -SKL_E_INVALID);
-        ck_assert_str_eq(err.msg, "deploying service 's': HEALTH_CHECK_CONTAINER_ERROR: no port");
-        ck_assert_int_eq(condition.state, SKL_RUN_FAILED);
-        ck_assert_ptr_null(service);
-    } else {
-        ck_assert_msg(rc == 0, "%s", err.msg);
-        ck_assert_str_eq(skl_json_get_str(service, "name"), SERVICE);
-    }
-}
-END_TEST
-
-START_TEST(a_wait_ends_with_its_deadline)
-{
-    struct skl_gcp_context context = {.deadline_ms = skl_mono_ms() + 300};
-
-    stub_rule(server, "GET", "/v2/" SERVICE, 0, 200, NULL,
-              SERVICE_JSON("2", "2", "\"reconciling\":true," READY));
-    ck_assert_int_eq(skl_run_service_await(gcp->client, SERVICE, &context, NULL, NULL, &err),
-                     -SKL_E_TIMEOUT);
-}
-END_TEST
-
-static int edit(void *arg, cJSON *service, struct skl_error *e)
-{
-    if (arg)
-        return skl_fail(e, SKL_E_INVALID, "no");
-    cJSON_AddNumberToObject(service, "edit", ++edits);
-    return 0;
-}
-
-static int update(void *arg, struct skl_run_condition *condition)
-{
-    SKL_AUTO_JSON cJSON *service = NULL;
-
-    return skl_run_service_update(gcp->client, SERVICE, "template", edit, arg, NULL, &service,
-                                  condition, &err);
-}
-
-START_TEST(a_change_goes_with_the_etag_that_was_read)
-{
-    struct skl_run_condition condition;
-    const char *sent;
-
-    stub_rule(server, "GET", "/v2/" SERVICE, 1, 200, NULL, SERVICE_JSON("1", "1", READY));
-    stub_rule(server, "PATCH", "/v2/" SERVICE "?updateMask=template", 1, 200, NULL,
-              "{\"name\":\"" OP "\",\"done\":true,\"response\":{}}");
-    stub_rule(server, "GET", "/v2/" SERVICE, 0, 200, NULL, SERVICE_JSON("2", "2", READY));
-    ck_assert_msg(update(NULL, &condition) == 0, "%s", err.msg);
-    ck_assert_int_eq(condition.state, SKL_RUN_READY);
-    sent = stub_request(server, "PATCH", "/v2/" SERVICE, 0);
-    ck_assert_ptr_nonnull(strstr(sent, "\"etag\":\"e-1\""));
-    ck_assert_ptr_nonnull(strstr(sent, "\"edit\":1"));
-}
-END_TEST
-
-START_TEST(a_change_that_was_overtaken_or_lost_is_made_on_the_newer_one)
-{
-    const char *sent;
-
-    stub_rule(server, "GET", "/v2/" SERVICE, 1, 200, NULL, SERVICE_JSON("1", "1", READY));
-    stub_rule(server, "PATCH", "/v2/" SERVICE, 1, _i ? STUB_DROP : 409, NULL,
-              "{\"error\":{\"code\":409,\"message\":\"etag\",\"status\":\"ABORTED\"}}");
-    stub_rule(server, "PATCH", "/v2/" SERVICE, 1, 200, NULL,
-              "{\"name\":\"" OP "\",\"done\":true,\"response\":{}}");
-    stub_rule(server, "GET", "/v2/" SERVICE, 0, 200, NULL, SERVICE_JSON("2", "2", READY));
-    ck_assert_msg(update(NULL, NULL) == 0, "%s", err.msg);
-    sent = stub_request(server, "PATCH", "/v2/" SERVICE, 1);
-    ck_assert_ptr_nonnull(strstr(sent, "\"etag\":\"e-2\""));
-    ck_assert_ptr_nonnull(strstr(sent, "\"edit\":2"));
-    ck_assert_uint_eq(stub_count(server, "PATCH", "/v2/" SERVICE), 2);
-}
-END_TEST
-
-START_TEST(a_change_that_is_always_overtaken_ends)
-{
-    stub_rule(server, "GET", "/v2/" SERVICE, 0, 200, NULL, SERVICE_JSON("1", "1", READY));
-    stub_rule(server, "PATCH", "/v2/" SERVICE, 0, 409, NULL,
-              "{\"error\":{\"code\":409,\"message\":\"etag\",\"status\":\"ABORTED\"}}");
-    ck_assert_int_eq(update(NULL, NULL), -SKL_E_CONFLICT);
-    ck_assert_ptr_nonnull(strstr(err.msg, "changing service 's': ABORTED"));
-}
-END_TEST
-
-START_TEST(a_refused_change_is_not_blamed_on_the_old_revision)
-{
-    struct skl_run_condition condition;
-
-    stub_rule(server, "GET", "/v2/" SERVICE, 0, 200, NULL, SERVICE_JSON("2", "2", UNHEALTHY));
-    stub_rule(
-        server, "PATCH", "/v2/" SERVICE, 0, 400, NULL,
-        "{\"error\":{\"code\":400,\"message\":\"bad image\",\"status\":\"INVALID_ARGUMENT\"}}");
-    ck_assert_int_eq(update(NULL, &condition), -SKL_E_INVALID);
-    ck_assert_str_eq(err.msg, "changing service 's': INVALID_ARGUMENT: bad image");
-    ck_assert_int_eq(condition.state, SKL_RUN_PENDING);
-    ck_assert_int_eq(update(&condition, &condition), -SKL_E_INVALID);
-    ck_assert_str_eq(err.msg, "no");
-    ck_assert_uint_eq(stub_count(server, "PATCH", "/v2/" SERVICE), 1);
-}
-END_TEST
-
-START_TEST(a_new_revision_that_fails_tells_the_services_reason)
-{
-    struct skl_run_condition condition;
-
-    stub_rule(server, "GET", "/v2/" SERVICE, 1, 200, NULL, SERVICE_JSON("1", "1", READY));
-    stub_rule(server, "PATCH", "/v2/" SERVICE, 1, 200, NULL, "{\"name\":\"" OP "\"}");
-    stub_rule(server, "GET", "/v2/" OP, 0, 200, NULL,
-              "{\"name\":\"" OP "\",\"done\":true,\"error\":{\"code\":13,\"message\":\"oops\"}}");
-    stub_rule(server, "GET", "/v2/" SERVICE, 0, 200, NULL,
-              _i ? SERVICE_JSON("2", "2", READY)
-                 : SERVICE_JSON("2", "2", FAILED("\"reason\":\"CONTAINER_MISSING\",", "gone")));
-    ck_assert_int_eq(update(NULL, &condition), _i ? -SKL_E_UNAVAILABLE : -SKL_E_NOTFOUND);
-    ck_assert_str_eq(err.msg, _i ? "changing service 's': INTERNAL: oops"
-                                 : "changing service 's': CONTAINER_MISSING: gone");
-}
-END_TEST
-
-/* -- functions */
-
-static const struct {
-    const char *json, *expected;
-    int rc;
-} function_ends[] = {
-    {"{\"state\":\"ACTIVE\",\"name\":\"" FN "\"}", NULL, 0},
-    {"{\"state\":\"FAILED\",\"stateMessages\":[{\"message\":\"Build\\nfailed.\"},{\"type\":\"x\"},"
-     "{\"message\":\"really\"}]}",
-     "it FAILED: Build failed; really", -SKL_E_INVALID},
-    {"{\"state\":\"DELETING\"}", "it is DELETING", -SKL_E_CONFLICT},
-    {"{}", "in no known state", -SKL_E_CONFLICT},
-};
-
-START_TEST(a_function_is_awaited)
-{
-    SKL_AUTO_JSON cJSON *function = NULL;
-
-    stub_rule(server, "GET", "/v2/" FN, 2, 200, NULL, "{\"state\":\"DEPLOYING\"}");
-    stub_rule(server, "GET", "/v2/" FN, 0, 200, NULL, function_ends[_i].json);
-    ck_assert_int_eq(skl_function_await(gcp->client, FN, NULL, &function, &err),
-                     function_ends[_i].rc);
-    if (function_ends[_i].expected)
-        ck_assert_msg(strstr(err.msg, function_ends[_i].expected) != NULL, "%s", err.msg);
-    else
-        ck_assert_str_eq(skl_json_get_str(function, "name"), FN);
-    ck_assert_uint_eq(stub_count(server, "GET", "/v2/" FN), 3);
-}
-END_TEST
-
 /* -- storage */
 
 #define OBJECT "/storage/v1/b/b-1/o/sockerless%2Fa%20b.zip"
@@ -324,21 +159,6 @@ START_TEST(an_object_is_uploaded_unless_it_is_there)
 }
 END_TEST
 
-START_TEST(a_prefix_is_deleted_until_nothing_is_left)
-{
-    stub_rule(server, "GET",
-              "/storage/v1/b/b-1/o?fields=items(name),nextPageToken&maxResults=1000&prefix=v%2F", 1,
-              200, NULL, "{\"items\":[{\"name\":\"v/1\"},{\"name\":\"v/2\"}]}");
-    stub_rule(server, "GET", "/storage/v1/b/b-1/o?fields", 0, 200, NULL, "{}");
-    stub_rule(server, "DELETE", "/storage/v1/b/b-1/o/v%2F1", 0, 204, NULL, NULL);
-    stub_rule(server, "DELETE", "/storage/v1/b/b-1/o/v%2F2", 0, _i ? 403 : 404, NULL, NULL);
-    ck_assert_int_eq(skl_storage_delete_prefix(gcp->client, "b-1", "v/", NULL, &err),
-                     _i ? -SKL_E_FORBIDDEN : 0);
-    ck_assert_uint_eq(stub_count(server, "DELETE", "/"), 2);
-    ck_assert_int_eq(skl_storage_delete_prefix(gcp->client, "b-1", "", NULL, &err), -SKL_E_INVALID);
-}
-END_TEST
-
 int main(void)
 {
     Suite *s = suite_create("gcp_run");
@@ -350,17 +170,8 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, ready_is_the_newest_revision_serving, 0, (int)SKL_ARRAY_LEN(states));
     tcase_add_loop_test(t, a_reason_becomes_a_kind, 0, (int)SKL_ARRAY_LEN(failures));
-    tcase_add_loop_test(t, a_service_is_awaited, 0, 2);
-    tcase_add_test(t, a_wait_ends_with_its_deadline);
-    tcase_add_test(t, a_change_goes_with_the_etag_that_was_read);
-    tcase_add_loop_test(t, a_change_that_was_overtaken_or_lost_is_made_on_the_newer_one, 0, 2);
-    tcase_add_test(t, a_change_that_is_always_overtaken_ends);
-    tcase_add_test(t, a_refused_change_is_not_blamed_on_the_old_revision);
-    tcase_add_loop_test(t, a_new_revision_that_fails_tells_the_services_reason, 0, 2);
-    tcase_add_loop_test(t, a_function_is_awaited, 0, (int)SKL_ARRAY_LEN(function_ends));
     tcase_add_loop_test(t, an_object_is_uploaded_unless_it_is_there, 0,
                         (int)SKL_ARRAY_LEN(uploads));
-    tcase_add_loop_test(t, a_prefix_is_deleted_until_nothing_is_left, 0, 2);
     suite_add_tcase(s, t);
     srunner_set_tap(sr, "-");
     srunner_run_all(sr, CK_SILENT);

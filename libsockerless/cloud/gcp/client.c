@@ -230,13 +230,3 @@ struct skl_gcp_context skl_gcp_long_context(const struct skl_gcp_context *contex
         c.deadline_ms = skl_mono_ms() + LONG_TIMEOUT_MS;
     return c;
 }
-
-int skl_gcp_poll_sleep(struct skl_gcp_client *c, const struct skl_gcp_context *context,
-                       const char *what, struct skl_error *err)
-{
-    int rc = skl_cloud_sleep(c->poll_interval_ms, context->deadline_ms, context->cancel, err);
-
-    if (rc == -SKL_E_TIMEOUT)
-        return skl_fail(err, SKL_E_TIMEOUT, "%s: the cloud is still busy with it", what);
-    return rc;
-}

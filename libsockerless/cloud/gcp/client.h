@@ -101,9 +101,6 @@ typedef bool skl_gcp_item_cb(void *arg, const cJSON *item);
 int skl_gcp_list(struct skl_gcp_client *c, const struct skl_gcp_call *call, const char *items,
                  skl_gcp_item_cb *cb, void *arg, struct skl_error *err);
 
-/* Waits until a state is worth asking for again. TIMEOUT with `what` when the deadline comes first. */
-int skl_gcp_poll_sleep(struct skl_gcp_client *c, const struct skl_gcp_context *context,
-                       const char *what, struct skl_error *err);
 /* The context with a deadline of 30 min if it has none. */
 struct skl_gcp_context skl_gcp_long_context(const struct skl_gcp_context *context);
 

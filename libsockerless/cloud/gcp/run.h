@@ -1,7 +1,5 @@
-/* run - Cloud Run services: reading, changing in place, and whether they are ready. Names are
- * "projects/P/locations/R/services/S".
+/* run - Cloud Run services: whether they are ready, and why not.
  *
- * Errors  as in client.h; a service that does not become ready: skl_run_fail()
  * Thread  any
  */
 #ifndef SKL_CLOUD_GCP_RUN_H
@@ -24,23 +22,5 @@ void skl_run_service_judge(const cJSON *service, struct skl_run_condition *ret);
  * networks or keys INVALID; a deadline, limit or quota UNAVAILABLE; else INTERNAL. */
 int skl_run_fail(struct skl_error *err, const struct skl_run_condition *condition,
                  const char *what);
-
-/* *ret is owned. */
-int skl_run_service_get(struct skl_gcp_client *c, const char *name,
-                        const struct skl_gcp_context *context, cJSON **ret, struct skl_error *err);
-/* Reads it until it is READY (*ret, owned; ret may be NULL) or FAILED. `condition` (may be NULL) is filled when it
- * was read. */
-int skl_run_service_await(struct skl_gcp_client *c, const char *name,
-                          const struct skl_gcp_context *context, cJSON **ret,
-                          struct skl_run_condition *condition, struct skl_error *err);
-
-/* `service` as it was read; may be called again with a newer one. */
-typedef int skl_run_edit_cb(void *arg, cJSON *service, struct skl_error *err);
-/* Read, edit, write back with the etag that was read; from the beginning when somebody else was faster. Then the
- * operation, then as skl_run_service_await(). mask: what of it is written ("template", "scaling", "labels,annotations");
- * NULL: all. */
-int skl_run_service_update(struct skl_gcp_client *c, const char *name, const char *mask,
-                           skl_run_edit_cb *edit, void *arg, const struct skl_gcp_context *context,
-                           cJSON **ret, struct skl_run_condition *condition, struct skl_error *err);
 
 #endif

@@ -12,8 +12,5 @@
 int skl_storage_ensure(struct skl_gcp_client *c, const char *bucket, const char *object,
                        const char *content_type, struct skl_str bytes,
                        const struct skl_gcp_context *context, struct skl_error *err);
-/* All objects whose names begin with prefix (not empty: INVALID); none is fine. */
-int skl_storage_delete_prefix(struct skl_gcp_client *c, const char *bucket, const char *prefix,
-                              const struct skl_gcp_context *context, struct skl_error *err);
 
 #endif
