@@ -13,7 +13,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "cloud/azure/registry_login.h"
-#include "docker/reference.h"
+#include "docker/images/reference.h"
 
 #define START_LIMIT_S "1800" /* the most that App Service gives: image pulls are long */
 #define MOUNT_PATH    "/sockerless"

@@ -29,7 +29,8 @@ void skl_gcf_plan(void *ctx, const struct skl_container_snapshot *c, struct skl_
         return; /* made as the settings were then, and deleted as such */
     snprintf(name, sizeof(name), "skls-%s", c->short_id);
     skl_labels_set(cloud, SKL_GCF_NAME, name);
-    skl_labels_set(cloud, SKL_GCF_KIND, gcf->mode == SKL_GCF_RUN ? SKL_GCF_KIND_SERVICE : SKL_GCF_KIND_FUNCTION);
+    skl_labels_set(cloud, SKL_GCF_KIND,
+                   gcf->mode == SKL_GCF_RUN ? SKL_GCF_KIND_SERVICE : SKL_GCF_KIND_FUNCTION);
 }
 
 bool skl_gcf_has_agent(void *ctx, const struct skl_container_spec *spec, const char **why_not)
@@ -111,10 +112,11 @@ static int refused(struct skl_gcf *gcf, struct skl_call *call, struct skl_outcom
     if (since)
         (void)skl_str_i64(skl_str(since), &first);
     if (now - first > REFUSED_MS || is_late(gcf, call))
-        return skl_fail(err, SKL_E_FORBIDDEN,
-                        "%.120s answers %d: the account that invokes needs roles/run.invoker on the "
-                        "service or the project, and ingress must allow it",
-                        uri, status);
+        return skl_fail(
+            err, SKL_E_FORBIDDEN,
+            "%.120s answers %d: the account that invokes needs roles/run.invoker on the "
+            "service or the project, and ingress must allow it",
+            uri, status);
     snprintf(text, sizeof(text), "%lld", (long long)first);
     skl_labels_set(&ret->cloud, SKL_GCF_REFUSED, text);
     return 0;

@@ -2,7 +2,7 @@
  * Artifact Registry. */
 #include "base/alloc.h"
 #include "base/limits.h"
-#include "docker/reference.h"
+#include "docker/images/reference.h"
 #include "gcf.h"
 
 static bool is_googles(const char *host)

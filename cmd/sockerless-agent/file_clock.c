@@ -10,7 +10,8 @@
 #include "agent.h"
 #include "base/clock.h"
 
-#define PATIENCE_NS (200 * SKL_NS_PER_MS) /* the clock was set back: what was there then counts as changed */
+#define PATIENCE_NS                                                                                \
+    (200 * SKL_NS_PER_MS) /* the clock was set back: what was there then counts as changed */
 
 static int64_t coarse_ns(void)
 {

@@ -195,7 +195,8 @@ void agent_start(struct agent *a, struct skl_str payload)
     agent_read_process_spec(a, payload, &spec);
     a->run = (unsigned)skl_tlv_find_num(payload, SKL_TAG_RUN, a->run + 1);
     if (a->invoked_run)
-        a->invoked_run = a->run; /* requests that hold this run join the one that began the workload */
+        a->invoked_run =
+            a->run; /* requests that hold this run join the one that began the workload */
     a->warm_seconds =
         (unsigned)skl_tlv_find_num(payload, SKL_TAG_WARM_SECONDS, a->options->warm_seconds);
     a->has_init = skl_tlv_find_num(payload, SKL_TAG_INIT, 0) != 0;

@@ -12,27 +12,27 @@
 #include "base/macros.h"
 
 #define SKL_KINDS(X)                                                                               \
-    X(INVALID, 400)      /* the caller's input is wrong */                                         \
+    X(INVALID, 400) /* the caller's input is wrong */                                              \
     X(UNAUTHORIZED, 401)                                                                           \
     X(FORBIDDEN, 403)                                                                              \
     X(NOTFOUND, 404)                                                                               \
-    X(TIMEOUT, 500)      /* a deadline passed */                                                   \
+    X(TIMEOUT, 500) /* a deadline passed */                                                        \
     X(CONFLICT, 409)                                                                               \
-    X(TOOBIG, 413)       /* a limit of base/limits.h was met */                                    \
-    X(THROTTLED, 503)    /* a cloud says: not now */                                               \
+    X(TOOBIG, 413)    /* a limit of base/limits.h was met */                                       \
+    X(THROTTLED, 503) /* a cloud says: not now */                                                  \
     X(INTERNAL, 500)                                                                               \
-    X(UNSUPPORTED, 501)  /* the message says what to configure */                                  \
-    X(UNAVAILABLE, 503)  /* a peer or cloud cannot be reached */                                   \
-    X(NOTMODIFIED, 304)  /* already as wanted */                                                   \
-    X(CANCELED, 500)     /* the asker went away */                                                 \
-    X(PROTOCOL, 400)     /* a peer broke the protocol */
+    X(UNSUPPORTED, 501) /* the message says what to configure */                                   \
+    X(UNAVAILABLE, 503) /* a peer or cloud cannot be reached */                                    \
+    X(NOTMODIFIED, 304) /* already as wanted */                                                    \
+    X(CANCELED, 500)    /* the asker went away */                                                  \
+    X(PROTOCOL, 400)    /* a peer broke the protocol */
 
 enum skl_kind {
     SKL_E_OK,
 #define X(name, status) SKL_E_##name,
     SKL_KINDS(X)
 #undef X
-    SKL_E_MAX_
+        SKL_E_MAX_
 };
 
 struct skl_error {

@@ -23,10 +23,11 @@ bool skl_log_level_parse(const char *name, enum skl_log_level *ret);
 void skl_log(enum skl_log_level level, const char *topic, const char *msg, ...)
     __attribute__((sentinel));
 
-#define skl_debug(...) (skl_log_enabled(SKL_LOG_DEBUG) ? skl_log(SKL_LOG_DEBUG, __VA_ARGS__) : (void)0)
-#define skl_info(...)  skl_log(SKL_LOG_INFO, __VA_ARGS__)
-#define skl_warn(...)  skl_log(SKL_LOG_WARN, __VA_ARGS__)
-#define skl_err(...)   skl_log(SKL_LOG_ERROR, __VA_ARGS__)
+#define skl_debug(...)                                                                             \
+    (skl_log_enabled(SKL_LOG_DEBUG) ? skl_log(SKL_LOG_DEBUG, __VA_ARGS__) : (void)0)
+#define skl_info(...) skl_log(SKL_LOG_INFO, __VA_ARGS__)
+#define skl_warn(...) skl_log(SKL_LOG_WARN, __VA_ARGS__)
+#define skl_err(...)  skl_log(SKL_LOG_ERROR, __VA_ARGS__)
 
 /* "" for NULL or empty, else "***": says that a secret is there, not what it is. */
 const char *skl_redact(const char *secret);

@@ -29,11 +29,11 @@ struct skl_map {
 
 void skl_map_init(struct skl_map *m);
 void skl_map_fini(struct skl_map *m);
-void *skl_map_get(const struct skl_map *m, struct skl_str key);   /* NULL if absent */
+void *skl_map_get(const struct skl_map *m, struct skl_str key); /* NULL if absent */
 void *skl_map_getz(const struct skl_map *m, const char *key);
 /* Sets and returns the value that was there before (NULL if none). value must not be NULL. */
 void *skl_map_set(struct skl_map *m, struct skl_str key, void *value);
-void *skl_map_remove(struct skl_map *m, struct skl_str key);      /* the value, or NULL */
+void *skl_map_remove(struct skl_map *m, struct skl_str key); /* the value, or NULL */
 /* Iterate: `size_t i = 0; while ((v = skl_map_next(m, &i, &key))) ...`; key may be NULL. Removing the
  * current entry while iterating is allowed, adding is not. */
 void *skl_map_next(const struct skl_map *m, size_t *i, struct skl_str *key);

@@ -39,14 +39,14 @@ struct skl_str skl_str_trim(struct skl_str s);
 struct skl_str skl_str_skip(struct skl_str s, size_t n); /* without its first n bytes */
 /* The part before `sep`; *rest is what follows (n = 0 and p = NULL when there is no `sep`). */
 struct skl_str skl_str_cut(struct skl_str s, char sep, struct skl_str *rest);
-const char *skl_str_find(struct skl_str s, char c);     /* NULL if absent */
-char *skl_str_dup(struct skl_str s);                    /* NUL-terminated copy, owned */
+const char *skl_str_find(struct skl_str s, char c); /* NULL if absent */
+char *skl_str_dup(struct skl_str s);                /* NUL-terminated copy, owned */
 /* Whole string is a number in range; false otherwise. No sign for the unsigned form. */
 bool skl_str_u64(struct skl_str s, uint64_t *ret);
 bool skl_str_i64(struct skl_str s, int64_t *ret);
 /* Same time whatever differs; for secrets. */
 bool skl_str_eq_secret(struct skl_str a, struct skl_str b);
-bool skl_streq(const char *a, const char *b);           /* NULL equals only NULL */
+bool skl_streq(const char *a, const char *b); /* NULL equals only NULL */
 static inline bool skl_str_empty(const char *s)
 {
     return !s || !*s;

@@ -30,7 +30,8 @@
     X(CMD)                                                                                         \
     X(COPY)                                                                                        \
     X(ENTRYPOINT)                                                                                  \
-    X(ENV) X(EXPOSE) X(FROM) X(HEALTHCHECK) X(LABEL) X(MAINTAINER) X(ONBUILD) X(RUN) X(SHELL)      \
+    X(ENV)                                                                                         \
+    X(EXPOSE) X(FROM) X(HEALTHCHECK) X(LABEL) X(MAINTAINER) X(ONBUILD) X(RUN) X(SHELL)             \
         X(STOPSIGNAL) X(USER) X(VOLUME) X(WORKDIR)
 
 enum skl_instruction_kind {

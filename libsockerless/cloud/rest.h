@@ -55,12 +55,12 @@ struct skl_rest_request {
     const char *content_type; /* NULL with a body: application/json */
     const char *bearer;       /* token without "Bearer "; NULL: none */
     int64_t deadline_ms;
-    int64_t attempt_timeout_ms;    /* of one attempt; 0: 100 s */
-    int64_t connect_timeout_ms;    /* 0: the client's */
-    size_t max_body;               /* of the answer; 0: SKL_MAX_CLOUD_BODY */
-    bool idempotent;               /* GET, HEAD, PUT, DELETE are anyway */
-    bool creates;                  /* a 503 may have been acted on: not repeated, but for what is idempotent */
-    bool no_retry;                 /* one attempt */
+    int64_t attempt_timeout_ms; /* of one attempt; 0: 100 s */
+    int64_t connect_timeout_ms; /* 0: the client's */
+    size_t max_body;            /* of the answer; 0: SKL_MAX_CLOUD_BODY */
+    bool idempotent;            /* GET, HEAD, PUT, DELETE are anyway */
+    bool creates;  /* a 503 may have been acted on: not repeated, but for what is idempotent */
+    bool no_retry; /* one attempt */
     bool no_connect_retry;         /* no connection: say so at once */
     bool no_proxy;                 /* managed identity: never through a proxy */
     bool insecure_tls;             /* registries the operator named only */

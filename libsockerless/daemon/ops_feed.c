@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cloud/cloud_metrics.h"
-#include "docker/docker_metrics.h"
+#include "docker/api/docker_metrics.h"
 #include "driver/workload.h"
 #include "net/net_metrics.h"
 #include "ops/ops.h"

@@ -27,8 +27,9 @@ struct skl_container_snapshot {
     unsigned run;
     struct skl_container_spec spec; /* deep copy */
     struct skl_labels cloud;
-    char *token;      /* secret */
-    char *agent_ca;   /* PEM for the workload's SOCKERLESS_AGENT_CA; NULL: the agent has its image's bundle */
+    char *token; /* secret */
+    char *
+        agent_ca; /* PEM for the workload's SOCKERLESS_AGENT_CA; NULL: the agent has its image's bundle */
     bool was_running; /* stop, kill, remove */
 };
 struct skl_container_snapshot *skl_snapshot_new(const struct skl_container *c,
@@ -39,7 +40,8 @@ struct skl_call {
     const struct skl_container_snapshot *c; /* NULL where no container is concerned */
     atomic_bool canceled;
     int64_t deadline_ms; /* skl_mono_ms(); 0: the backend's own */
-    int64_t since_ms;    /* when the operation began that the call belongs to: create or start, with all its turns */
+    int64_t
+        since_ms; /* when the operation began that the call belongs to: create or start, with all its turns */
 };
 
 /* What the loop applies after a call. */
@@ -49,7 +51,8 @@ struct skl_outcome {
     bool no_agent;           /* this run has no agent: the reason is in `warning` */
     char *warning;           /* logged, and shown in the container's warnings */
     bool nothing_left; /* of a start that failed: the cloud surely holds nothing of the container */
-    int64_t again_ms;  /* create, start: not done yet; called again so much later, with `cloud` as it is then. For
+    int64_t
+        again_ms; /* create, start: not done yet; called again so much later, with `cloud` as it is then. For
                           what takes minutes: no worker waits meanwhile. 0: done */
 };
 void skl_outcome_fini(struct skl_outcome *o);
@@ -142,7 +145,7 @@ struct skl_backend {
     int64_t poll_starting_ms, poll_agentless_ms, poll_with_agent_ms;
     int64_t start_timeout_ms;     /* STARTING without progress: documented minimum 60 s */
     int64_t start_timeout_max_ms; /* even while the platform says it is still starting */
-    int64_t run_timeout_ms; /* a run that lasts longer is stopped; 0: none is */
+    int64_t run_timeout_ms;       /* a run that lasts longer is stopped; 0: none is */
     /* Functions. */
     int64_t
         invocation_renew_ms; /* the platform cuts requests and stops what has none: the next one is sent

@@ -7,11 +7,11 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "cloud/cloud_metrics.h"
-#include "docker/health.h"
-#include "docker/hijack.h"
-#include "docker/layers.h"
-#include "docker/lifecycle_internal.h"
-#include "docker/reaper.h"
+#include "docker/api/hijack.h"
+#include "docker/containers/health.h"
+#include "docker/images/layers.h"
+#include "docker/lifecycle/lifecycle_internal.h"
+#include "docker/system/reaper.h"
 #include "registry/registry.h"
 
 static int open_registry(struct skl_engine *e, struct skl_error *err)

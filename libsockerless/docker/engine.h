@@ -40,7 +40,7 @@ struct skl_engine {
     struct skl_http_calls *calls; /* invocations of functions */
     struct skl_health_monitors *health;
     struct skl_reaper *reaper;
-    struct skl_list hijacked; /* docker/hijack.h */
+    struct skl_list hijacked; /* docker/api/hijack.h */
     char *agent_ca;           /* PEM; what workloads are told to trust; NULL: nothing */
     bool closing;
 };
@@ -58,7 +58,7 @@ void skl_engine_stop(struct skl_engine *e);
  * are done and everything is on disk. */
 void skl_engine_close(struct skl_engine *e, skl_timer_cb *on_closed, void *arg);
 
-/* The Docker API: the handler of the Docker listener's HTTP server (arg = engine). docker/router.c */
+/* The Docker API: the handler of the Docker listener's HTTP server (arg = engine). docker/api/router.c */
 void skl_docker_handle(void *engine, struct skl_http *x);
 /* Answers {"message": ...} for errors that the HTTP server makes itself. */
 void skl_docker_error_body(struct skl_buf *b, int status, const char *message);

@@ -21,7 +21,8 @@ struct skl_address {
 
 int skl_address_parse(const char *text, int default_port, struct skl_address *ret,
                       struct skl_error *err);
-bool skl_address_is_loopback(const struct skl_address *a); /* unix counts; names other than localhost do not */
+bool skl_address_is_loopback(
+    const struct skl_address *a); /* unix counts; names other than localhost do not */
 /* "tcp://127.0.0.1:2375", "unix:///run/x.sock" */
 void skl_address_format(const struct skl_address *a, char *out, size_t cap);
 

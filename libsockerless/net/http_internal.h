@@ -97,7 +97,7 @@ struct http_conn {
     bool complete; /* llhttp saw the end of the message */
 
     struct skl_error *why; /* the stream broke */
-    bool served; /* a request has come: it may idle */
+    bool served;           /* a request has come: it may idle */
     bool eof, close_after, dead, pumping, scheduled, graceful, detached, timed_out;
 };
 

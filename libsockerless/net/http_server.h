@@ -50,8 +50,8 @@ struct skl_str skl_http_path(const struct skl_http *x);  /* raw, still percent-e
 struct skl_str skl_http_query(const struct skl_http *x); /* raw, without '?' */
 /* First value of a header (name in any case); p = NULL if absent. */
 struct skl_str skl_http_header(const struct skl_http *x, const char *name);
-bool skl_http_has_upgrade(const struct skl_http *x); /* an Upgrade header of any value */
-bool skl_http_has_body(const struct skl_http *x);    /* Content-Length > 0 or chunked */
+bool skl_http_has_upgrade(const struct skl_http *x);       /* an Upgrade header of any value */
+bool skl_http_has_body(const struct skl_http *x);          /* Content-Length > 0 or chunked */
 int64_t skl_http_content_length(const struct skl_http *x); /* -1 if chunked */
 void skl_http_peer_name(const struct skl_http *x, char *out, size_t cap);
 
@@ -89,7 +89,7 @@ bool skl_http_congested(const struct skl_http *x);
 void skl_http_on_drain(struct skl_http *x, void (*on_drain)(void *owner));
 /* The answer, which is still to come, is the last on this connection. */
 void skl_http_close_after(struct skl_http *x);
-void skl_http_end(struct skl_http *x); /* on_end follows, not before this returns */
+void skl_http_end(struct skl_http *x);   /* on_end follows, not before this returns */
 void skl_http_abort(struct skl_http *x); /* cuts the connection: a streamed answer that failed */
 
 /* Takes the connection over, once the body was read or when it has a Content-Length (a chunked body that

@@ -30,7 +30,7 @@ void skl_defer(uv_loop_t *loop, skl_timer_cb *cb, void *arg);
  * Threads are made on demand up to max_threads, end after a while without work, have small stacks
  * (512 KiB), and take jobs from one queue in order. */
 struct skl_workers;
-typedef void skl_work_cb(void *arg); /* on a worker thread */
+typedef void skl_work_cb(void *arg);                     /* on a worker thread */
 typedef void skl_work_done_cb(void *arg, bool canceled); /* on the loop thread, exactly once */
 
 struct skl_workers *skl_workers_new(uv_loop_t *loop, unsigned max_threads);

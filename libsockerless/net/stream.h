@@ -60,13 +60,14 @@ size_t skl_stream_untaken(const struct skl_stream *s);
 static inline bool skl_stream_congested(const struct skl_stream *s);
 
 void skl_stream_shutdown(struct skl_stream *s); /* ends our half after what is queued */
-void skl_stream_close(struct skl_stream *s);    /* at once; what is queued is dropped; NULL is fine */
+void skl_stream_close(struct skl_stream *s); /* at once; what is queued is dropped; NULL is fine */
 /* Writes what is queued, ends our half, reads and drops until the peer ends or `timeout_ms` passed,
  * then closes. The caller must not touch the stream any more. */
 void skl_stream_close_gracefully(struct skl_stream *s, int64_t timeout_ms);
 
 void skl_stream_set_keepalive(struct skl_stream *s, unsigned seconds);
-void skl_stream_peer_name(const struct skl_stream *s, char *out, size_t cap); /* "unix" or ip:port */
+void skl_stream_peer_name(const struct skl_stream *s, char *out,
+                          size_t cap); /* "unix" or ip:port */
 uint64_t skl_stream_bytes_in(const struct skl_stream *s);
 
 #include "base/limits.h"

@@ -17,7 +17,7 @@ struct skl_ws;
 
 struct skl_ws_events {
     void (*on_message)(void *arg, const uint8_t *p, size_t n);
-    void (*on_drain)(void *arg); /* may be NULL */
+    void (*on_drain)(void *arg);                                        /* may be NULL */
     void (*on_close)(void *arg, int code, const struct skl_error *why); /* code 0: no close frame */
 };
 

@@ -64,7 +64,8 @@ static const char *const sql[] = {
     [SKL_SQL_CONTAINER_ALL] =
         "SELECT c.seq, id, name, created_ns, state, pid, exit_code, oom_killed, manual_stop,"
         " has_run, error, started_ns, finished_ns, restart_count, run, end_rank, health,"
-        " health_streak, token, agent_address, cloud, endpoints, s.body, h.log, published FROM container c"
+        " health_streak, token, agent_address, cloud, endpoints, s.body, h.log, published FROM "
+        "container c"
         " JOIN container_spec s ON s.seq = c.seq LEFT JOIN container_health h ON h.seq = c.seq"
         " ORDER BY c.seq",
     [SKL_SQL_SPEC_PUT] = "REPLACE INTO container_spec VALUES(?1, ?2)",

@@ -103,8 +103,7 @@ static void bench_store(unsigned n)
     skl_list_foreach (it, skl_container_all(s)) {
         struct skl_container *c = SKL_LIST_ENTRY(it, struct skl_container, in_store);
 
-        if (skl_container_starting(s, c, &err) < 0 ||
-            skl_network_assign_addresses(s, c, &err) < 0)
+        if (skl_container_starting(s, c, &err) < 0 || skl_network_assign_addresses(s, c, &err) < 0)
             die(&err);
         if (skl_container_started(s, c, 1, 0, &err) < 0)
             die(&err);

@@ -4,9 +4,9 @@
 
 #include "base/alloc.h"
 #include "base/json_read.h"
-#include "docker/create_internal.h"
-#include "docker/go_json.h"
-#include "docker/render.h"
+#include "docker/api/go_json.h"
+#include "docker/api/render.h"
+#include "docker/containers/create_internal.h"
 
 static bool has_agent(void *ctx, const struct skl_container_spec *spec, const char **why_not)
 {

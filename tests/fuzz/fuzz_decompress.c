@@ -1,7 +1,7 @@
 /* Packed archives from clients, fed in pieces of every size; what comes out is bounded by the consumer. */
 #include <stdint.h>
 
-#include "docker/decompress.h"
+#include "docker/api/decompress.h"
 
 #define LIMIT (1u << 20)
 

@@ -2,7 +2,7 @@
 #include <stdint.h>
 
 #include "base/alloc.h"
-#include "docker/event_filter.h"
+#include "docker/system/event_filter.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

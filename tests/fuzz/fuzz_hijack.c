@@ -2,7 +2,7 @@
 #include <stdint.h>
 
 #include "base/alloc.h"
-#include "docker/hijack.h"
+#include "docker/api/hijack.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -3,8 +3,8 @@
 
 #include "base/alloc.h"
 #include "base/macros.h"
-#include "docker/image_names.h"
-#include "docker/reference.h"
+#include "docker/images/image_names.h"
+#include "docker/images/reference.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

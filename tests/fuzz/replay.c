@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 #define REPLAY_MAX (64 * 1024)
-#define MUTATIONS 300
+#define MUTATIONS  300
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

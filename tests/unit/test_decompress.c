@@ -7,7 +7,7 @@
 #include <zstd.h>
 
 #include "base/buf.h"
-#include "docker/decompress.h"
+#include "docker/api/decompress.h"
 
 #define TEXT_SIZE 300000u
 #define N_FORMATS 5

@@ -1,5 +1,5 @@
 /* The Docker API over HTTP: lists, details and life of containers. */
-#include "docker/health.h"
+#include "docker/containers/health.h"
 #include "docker_helper.h"
 
 /* -- list */

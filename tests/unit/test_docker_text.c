@@ -6,14 +6,14 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/json_read.h"
-#include "docker/create_internal.h"
-#include "docker/event_filter.h"
-#include "docker/fields.h"
-#include "docker/filters.h"
-#include "docker/image_names.h"
-#include "docker/reference.h"
-#include "docker/render.h"
-#include "docker/routes.h"
+#include "docker/api/fields.h"
+#include "docker/api/filters.h"
+#include "docker/api/render.h"
+#include "docker/api/routes.h"
+#include "docker/containers/create_internal.h"
+#include "docker/images/image_names.h"
+#include "docker/images/reference.h"
+#include "docker/system/event_filter.h"
 
 /* -- references */
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "base/json_read.h"
-#include "docker/go_json.h"
-#include "docker/routes.h"
+#include "docker/api/go_json.h"
+#include "docker/api/routes.h"
 
 #define WHAT "invalid JSON: "
 

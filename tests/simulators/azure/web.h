@@ -47,7 +47,7 @@ void sim_plan_free(struct sim *s, struct plan *p);
 void sim_sites(struct sim *s, const struct sim_request *r, const char *group, char **parts,
                struct sim_answer *a);
 struct plan *sim_site_plan(struct sim *s, const cJSON *body);
-cJSON *sim_site_json(const struct site *x); /* as GET shows it; owned */
+cJSON *sim_site_json(const struct site *x);                           /* as GET shows it; owned */
 const char *sim_site_setting(const struct site *x, const char *name); /* NULL: not set */
 
 /* site_config.c: what follows /config/ */

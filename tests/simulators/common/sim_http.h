@@ -16,7 +16,8 @@ struct sim_request {
     const char *raw_path;      /* as sent */
     const char *query;         /* raw, "" if none */
     struct skl_str body;
-    char base[256]; /* "http://host:port" as the client wrote it; https behind a front that says so */
+    char base
+        [256]; /* "http://host:port" as the client wrote it; https behind a front that says so */
     void *conn;
 };
 const char *sim_header(const struct sim_request *r, const char *name); /* NULL if absent */
