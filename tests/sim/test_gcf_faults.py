@@ -9,6 +9,7 @@ import signal
 import subprocess
 import unittest
 
+from after_a_kill import assert_starts
 from harness import Stack, await_true, main
 
 ENV = {"SOCKERLESS_WARM_SECONDS": "0", "SOCKERLESS_AGENT_GRACE": "3"}
@@ -147,30 +148,12 @@ class Killed(Faulty):
         i = self.create()
         if phase == "start":
             self.kill_in(method, kind, "start", "-a", i)
-            self.starts_after_all(i)
+            assert_starts(self, self.stack, i, b"ran\n", 3)
             self.stack.docker("rm", i, check=0)
         else:
             self.kill_in(method, kind, "rm", i)
             await_true("removed", lambda: self.stack.docker("inspect", i).returncode != 0)
         self.assertNothingLeft()
-
-    def starts_after_all(self, i):
-        """Either it never ran and is not told to, or it has run and its end is known."""
-        results = []
-
-        def is_settled():
-            before = self.stack.docker("logs", i, check=0).stdout
-            state = self.state(i)
-            if state["Status"] == "running":  # its agent has come back: its end is on its way
-                return False
-            self.assertIn(state["Status"], ("created", "exited"))
-            if before:
-                self.assertEqual((before, state["ExitCode"]), (b"ran\n", 3))
-            results.append(self.stack.docker("start", "-a", i))
-            return b"is being started already" not in results[-1].stderr
-        await_true("settled", is_settled, 60)
-        r = results[-1]
-        self.assertEqual((r.returncode, r.stdout), (3, b"ran\n"), r.stderr)
 
     def test_while_any_call_is_under_way(self):
         self.at_each_method(self.dies, "slow", "lost")
