@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/id.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -141,6 +142,11 @@ static void clear_answer(struct skl_rest_response *r)
     skl_buf_reset(&r->headers);
 }
 
+static const char *name_of(const struct skl_rest_request *req)
+{
+    return req->operation ? req->operation : req->method;
+}
+
 static void log_call(const struct skl_rest_request *req, const struct skl_rest_response *r,
                      int64_t elapsed_ms, const struct skl_error *err)
 {
@@ -155,10 +161,9 @@ static void log_call(const struct skl_rest_request *req, const struct skl_rest_r
     (void)snprintf(ms, sizeof(ms), "%lld", (long long)elapsed_ms);
     (void)snprintf(retries, sizeof(retries), "%u", r->retries);
     (void)snprintf(url, sizeof(url), SKL_STR_FMT, SKL_STR_ARG(shown));
-    skl_log(SKL_LOG_DEBUG, "cloud", r->status ? "call" : "call failed", "operation",
-            req->operation ? req->operation : req->method, "method", req->method, "url", url,
-            "status", status, "ms", ms, "retries", retries, "request", r->request_id,
-            "cloud_request", cloud_id ? cloud_id : "", "correlation",
+    skl_log(SKL_LOG_DEBUG, "cloud", r->status ? "call" : "call failed", "operation", name_of(req),
+            "method", req->method, "url", url, "status", status, "ms", ms, "retries", retries,
+            "request", r->request_id, "cloud_request", cloud_id ? cloud_id : "", "correlation",
             correlation ? correlation : "", "error", err ? err->msg : "", NULL);
 }
 
@@ -177,7 +182,9 @@ static int attempt_all(struct skl_rest *r, const struct skl_rest_request *req, i
         bool again;
 
         clear_answer(ret);
+        skl_fault_point("cloud.before", name_of(req));
         end = skl_transfer_run(r->pool, req, idempotent, connect_ms, deadline_ms, ret, err);
+        skl_fault_point("cloud.after", name_of(req));
         if (end == SKL_TRANSFER_ANSWER) {
             ret->retry_after_ms = said_delay(req, ret);
             again = status_retryable(req, ret->status, idempotent);
@@ -219,7 +226,6 @@ int skl_rest_call(struct skl_rest *r, const struct skl_rest_request *req,
     elapsed_ms = skl_mono_ms() - begun_ms;
     log_call(req, ret, elapsed_ms, rc < 0 ? err : NULL);
     if (r->s.on_call)
-        r->s.on_call(r->s.on_call_arg, req->operation ? req->operation : req->method, ret->status,
-                     ret->retries, elapsed_ms);
+        r->s.on_call(r->s.on_call_arg, name_of(req), ret->status, ret->retries, elapsed_ms);
     return rc;
 }

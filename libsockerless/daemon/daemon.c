@@ -15,6 +15,7 @@
 
 #include "agent/registry.h"
 #include "base/alloc.h"
+#include "base/fault_point.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "daemon/notify.h"
@@ -404,6 +405,10 @@ static int run(struct daemon *d)
 
     (void)skl_log_level_parse(d->settings.log_level, &level); /* checked by its row */
     skl_log_setup(level, skl_streq(d->settings.log_format, "json"), STDERR_FILENO);
+    if (skl_fault_points_setup(getenv("SOCKERLESS_FAULT_POINT"), &err) < 0) {
+        fprintf(stderr, "%s: SOCKERLESS_FAULT_POINT: %s\n", d->b->program, err.msg);
+        return EXIT_BAD_SETTING;
+    }
     signal(SIGPIPE, SIG_IGN);
     mallopt(M_ARENA_MAX, 2); /* worker threads wait for clouds, not for each other's heap */
     raise_descriptor_limit();

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/id.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -250,7 +251,9 @@ static void begin_start(struct skl_workload *w)
     }
     w->step = SKL_BEGIN_STARTING;
     skl_workload_process_spec(w, &spec);
+    skl_fault_point("agent.before", "start");
     skl_session_start(w->session, w->c->run, &spec);
+    skl_fault_point("agent.after", "start");
 }
 
 static void on_delivered(void *arg, const struct skl_error *err)
@@ -598,6 +601,7 @@ static void on_output(void *owner, struct skl_session *s, bool is_stderr, uint64
         skl_session_reconnect(s);
         return;
     }
+    skl_fault_point("agent.before", "output confirmed");
     if (skl_spool_is_full(spool)) {
         w->unconfirmed = offset + data.n;
         w->confirm_later = true;
@@ -612,16 +616,16 @@ static void on_exit_reported(void *owner, struct skl_session *s, const struct sk
     struct skl_workload *w = owner;
     struct skl_end end;
 
-    if (exit->run != w->c->run)
+    if (exit->run != w->c->run || w->fetch)
         return;
-    if (w->fetch)
-        return;
+    skl_fault_point("agent.before", "exit");
     end = (struct skl_end){.rank = SKL_END_AGENT,
                            .code = exit->code,
                            .oom = exit->oom,
                            .finished_ns = exit->finished_ns};
     if (!skl_container_is_live(w->c) || !skl_content_fetch(w, &end))
         skl_workload_ended(w, &end);
+    skl_fault_point("agent.after", "exit");
 }
 
 static void on_stdin_credit(void *owner, struct skl_session *s)

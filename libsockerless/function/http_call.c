@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/fault_point.h"
 #include "base/limits.h"
 #include "base/list.h"
 #include "net/loop.h"
@@ -174,6 +175,7 @@ static void finish(struct skl_http_call *c, CURLcode result)
                  c->error[0] ? c->error : curl_easy_strerror(result));
         answer.err = &err;
     }
+    skl_fault_point("invoke.after", NULL);
     c->cb(c->arg, &answer);
     call_free(c);
 }
@@ -267,6 +269,7 @@ struct skl_http_call *skl_http_call_start(struct skl_http_calls *calls,
 {
     struct skl_http_call *c = skl_new0(struct skl_http_call);
 
+    skl_fault_point("invoke.before", NULL);
     c->owner = calls;
     c->cb = cb;
     c->arg = arg;

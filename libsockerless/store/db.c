@@ -16,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/str.h"
 #include "store/store_metrics.h"
 
@@ -205,6 +206,13 @@ static int make_private(const char *path, struct skl_error *err)
     return 0;
 }
 
+/* Everything is done but the commit. */
+static int half_written(void *arg SKL_UNUSED)
+{
+    skl_fault_point("store.half", NULL);
+    return 0;
+}
+
 int skl_db_open(const char *path, struct skl_db **ret, struct skl_error *err)
 {
     const bool in_memory = skl_streq(path, ":memory:");
@@ -233,6 +241,8 @@ int skl_db_open(const char *path, struct skl_db **ret, struct skl_error *err)
         rc = migrate(db, err);
     if (rc == 0)
         rc = prepare_all(db, err);
+    if (rc == 0)
+        sqlite3_commit_hook(db->sqlite, half_written, NULL);
     if (rc < 0) {
         skl_db_close(db);
         return rc;
@@ -285,6 +295,7 @@ int skl_db_run(struct skl_db *db, sqlite3_stmt *stmt, struct skl_error *err)
     skl_metric_observe(&skl_db_statements, skl_mono_us() - begun_us);
     if (rc == 0)
         skl_condition_report(&skl_db_condition, true, NULL);
+    skl_fault_point(sqlite3_get_autocommit(db->sqlite) ? "store.whole" : "store.part", NULL);
     return rc;
 }
 
