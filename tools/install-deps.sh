@@ -5,7 +5,7 @@
 set -eu
 packages="build-essential meson ninja-build pkg-config libuv1-dev node-llhttp libcurl4-openssl-dev
  zlib1g-dev libbz2-dev liblzma-dev libzstd-dev libcjson-dev libmbedtls-dev libsqlite3-dev libarchive-dev libcivetweb-dev check
- runc skopeo umoci docker-registry busybox-static curl python3"
+ runc skopeo umoci docker-registry busybox-static curl python3 systemd groff-base"
 [ "${1-}" != check-model ] || packages="$packages spin"
 [ "${1-}" != docker-test ] || packages="$packages docker.io containerd python3-docker docker-compose"
 [ "${1-}" != analyze ] || packages="$packages clang-tidy shellcheck"

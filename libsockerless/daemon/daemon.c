@@ -196,6 +196,8 @@ static int listen_api(struct daemon *d, struct skl_error *err)
     for (char **p = s->hosts; rc == 0 && *p && d->n_listeners < MAX_LISTENERS; p++) {
         struct skl_address a;
 
+        if (skl_streq(*p, "fd://") && n_fds == 0)
+            return skl_fail(err, SKL_E_INVALID, "-H fd://: the service manager passed no socket");
         if (skl_streq(*p, "fd://") || (n_fds > 0 && skl_streq(*p, DEFAULT_HOST)))
             continue; /* the service manager opened it */
         rc = skl_address_parse(*p, DOCKER_PORT, &a, err);

@@ -182,14 +182,14 @@ class Machine(unittest.TestCase):
         self.tls("backend.sockerless.internal")
         docker, agent = harness.free_port(), harness.free_port()
         text = self.read("etc/sockerless/vm.env").decode()
-        for old, new in (("/var/lib/sockerless", self.dir), ("/run/sockerless", self.dir), ("0.0.0.0:2376", f"127.0.0.1:{docker}"),
+        for old, new in (("/var/lib/sockerless", self.dir), ("fd://", f"unix://{self.dir}/docker.sock"), ("0.0.0.0:2376", f"127.0.0.1:{docker}"),
                          ("0.0.0.0:9443", f"127.0.0.1:{agent}")):
             self.assertIn(old, text)
             text = text.replace(old, new)
         env = dict(line.split("=", 1) for line in text.splitlines())
         self.assertEqual(env["SOCKERLESS_CALLBACK_URL"], "https://backend.sockerless.internal:9443")
         self.assertEqual(env["AZURE_CLIENT_ID"], "client-1")
-        env.update(PATH=os.environ["PATH"], SOCKERLESS_ACA_SUBSCRIPTION_ID="s", SOCKERLESS_ENDPOINT_URL="http://127.0.0.1:1")
+        env.update(PATH=os.environ["PATH"], SOCKERLESS_STATE_DIR=self.dir + "/state", SOCKERLESS_ACA_SUBSCRIPTION_ID="s", SOCKERLESS_ENDPOINT_URL="http://127.0.0.1:1")
         with open(os.path.join(self.dir, "log"), "w") as log:
             backend = subprocess.Popen([f"{harness.BUILD}/cmd/sockerless-backend-aca"], env=env, stdout=log, stderr=log)
         self.addCleanup(lambda: (backend.terminate(), backend.wait(30)))

@@ -4,7 +4,7 @@ locals {
   service = "sockerless-backend-${var.backend}"
 
   settings = merge({
-    SOCKERLESS_HOST           = "unix:///run/sockerless/docker.sock,tcp://0.0.0.0:${var.ports.docker}"
+    SOCKERLESS_HOST           = "fd://,tcp://0.0.0.0:${var.ports.docker}"
     SOCKERLESS_TLSVERIFY      = "true"
     SOCKERLESS_TLSCACERT      = "/var/lib/sockerless/tls/ca.pem"
     SOCKERLESS_TLSCERT        = "/var/lib/sockerless/tls/server.pem"
@@ -14,7 +14,6 @@ locals {
     SOCKERLESS_AGENT_TLS_KEY  = "/var/lib/sockerless/tls/server-key.pem"
     SOCKERLESS_AGENT_TLS_CA   = "/var/lib/sockerless/tls/ca.pem"
     SOCKERLESS_CALLBACK_URL   = "https://${var.host_name}:${var.ports.agent}"
-    SOCKERLESS_STATE_DIR      = "/var/lib/sockerless"
     SOCKERLESS_LOG_FORMAT     = "json"
   }, var.environment)
 

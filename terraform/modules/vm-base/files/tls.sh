@@ -40,9 +40,11 @@ if ! good client/cert.pem; then
     cp ca.pem client/ca.pem
 fi
 
-# The backend reads its own, and nothing else here.
-if getent group sockerless >/dev/null; then
-    chgrp sockerless . ca.pem server.pem server-key.pem
+# The backend reads its own, and nothing else here; members of its group, who may use its socket, read no key.
+if getent passwd sockerless >/dev/null; then
+    chgrp sockerless .
     chmod 710 .
-    chmod 640 ca.pem server.pem server-key.pem
+    chmod 644 ca.pem server.pem
+    chown sockerless server-key.pem
+    chmod 400 server-key.pem
 fi
