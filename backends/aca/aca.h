@@ -88,6 +88,9 @@ int skl_aca_list(void *ctx, struct skl_call *call, const char *instance, skl_res
 int skl_aca_remove_resource(void *ctx, struct skl_call *call, const struct skl_resource *r,
                             struct skl_error *err);
 
+/* doctor.c */
+void skl_aca_diagnose(void *ctx, const struct skl_findings *to);
+
 /* logs.c */
 int skl_aca_logs(void *ctx, struct skl_call *call, char **cursor, skl_log_line_cb *cb, void *arg,
                  struct skl_error *err);

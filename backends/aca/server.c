@@ -99,6 +99,7 @@ static void fill_table(const struct skl_aca *aca, struct skl_backend *ret)
         .container_logs = skl_aca_logs,
         .resources_list = skl_aca_list,
         .resource_remove = skl_aca_remove_resource,
+        .diagnose = skl_aca_diagnose,
         .poll_starting_ms = poll_ms,
         .poll_agentless_ms = poll_ms,
         .poll_with_agent_ms = POLL_WITH_AGENT_MS,

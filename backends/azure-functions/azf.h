@@ -78,6 +78,8 @@ int skl_azf_storage_key(struct skl_azf *azf, struct skl_call *call, char **ret,
 
 /* plan.c: the App Service plan that a site runs on */
 void skl_azf_plan_name(const char *short_id, char out[SKL_AZF_NAME_LEN]);
+/* Resource ID of the configured plan; owned. */
+char *skl_azf_plan_configured_id(const struct skl_azf *azf);
 /* Makes the container's own plan, or looks at the configured one. *ret_id is owned. */
 int skl_azf_plan_ensure(struct skl_azf *azf, struct skl_call *call, char **ret_id,
                         bool *ret_elastic, struct skl_error *err);
@@ -125,6 +127,9 @@ int skl_azf_list(void *ctx, struct skl_call *call, const char *instance, skl_res
                  void *arg, struct skl_error *err);
 int skl_azf_remove_resource(void *ctx, struct skl_call *call, const struct skl_resource *r,
                             struct skl_error *err);
+
+/* doctor.c */
+void skl_azf_diagnose(void *ctx, const struct skl_findings *to);
 
 /* logs.c */
 int skl_azf_logs(void *ctx, struct skl_call *call, char **cursor, skl_log_line_cb *cb, void *arg,

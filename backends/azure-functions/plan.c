@@ -58,7 +58,7 @@ static char *plan_spec(const struct skl_azf *azf, const struct skl_container_sna
     return skl_buf_detach(&b);
 }
 
-static char *configured_id(const struct skl_azf *azf)
+char *skl_azf_plan_configured_id(const struct skl_azf *azf)
 {
     const char *plan = azf->config->app_service_plan;
     struct skl_buf b;
@@ -113,7 +113,7 @@ int skl_azf_plan_ensure(struct skl_azf *azf, struct skl_call *call, char **ret_i
     int rc;
 
     if (!skl_str_empty(azf->config->app_service_plan)) {
-        *ret_id = configured_id(azf);
+        *ret_id = skl_azf_plan_configured_id(azf);
         return look_at_configured(azf, call, *ret_id, ret_elastic, err);
     }
     skl_azf_plan_name(call->c->short_id, name);

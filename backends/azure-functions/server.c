@@ -85,6 +85,7 @@ static void fill_table(const struct skl_azf *azf, struct skl_backend *ret)
         .container_logs = skl_azf_logs,
         .resources_list = skl_azf_list,
         .resource_remove = skl_azf_remove_resource,
+        .diagnose = skl_azf_diagnose,
         .poll_starting_ms = POLL_RUN_MS,
         .poll_agentless_ms = POLL_RUN_MS,
         .poll_with_agent_ms = POLL_WITH_AGENT_MS,

@@ -60,6 +60,7 @@ struct skl_gcf {
 #define SKL_GCF_KIND_FUNCTION "function"
 #define SKL_GCF_KIND_SERVICE  "service"
 
+#define SKL_GCF_MOUNT_PATH     "/sockerless" /* of the agent's bucket */
 #define SKL_GCF_PORT           8080
 #define SKL_GCF_CONCURRENCY    80 /* hold requests and probes beside the invocation */
 #define SKL_GCF_ID_LABEL       "sockerless-container-id"
@@ -172,6 +173,9 @@ int skl_gcf_list(void *ctx, struct skl_call *call, const char *instance, skl_res
                  void *arg, struct skl_error *err);
 int skl_gcf_remove_resource(void *ctx, struct skl_call *call, const struct skl_resource *r,
                             struct skl_error *err);
+
+/* doctor.c */
+void skl_gcf_diagnose(void *ctx, const struct skl_findings *to);
 
 /* logs.c */
 int skl_gcf_logs(void *ctx, struct skl_call *call, char **cursor, skl_log_line_cb *cb, void *arg,

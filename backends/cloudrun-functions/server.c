@@ -86,6 +86,7 @@ static void fill_table(const struct skl_gcf *gcf, struct skl_backend *ret)
         .container_logs = skl_gcf_logs,
         .resources_list = skl_gcf_list,
         .resource_remove = skl_gcf_remove_resource,
+        .diagnose = skl_gcf_diagnose,
         .poll_starting_ms = POLL_RUN_MS,
         .poll_agentless_ms = POLL_RUN_MS,
         .poll_with_agent_ms = POLL_WITH_AGENT_MS,

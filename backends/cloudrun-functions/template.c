@@ -11,8 +11,7 @@
 #include "base/limits.h"
 #include "gcf.h"
 
-#define MOUNT_PATH "/sockerless"
-#define MAX_VALUE  (32 * SKL_KIB)
+#define MAX_VALUE (32 * SKL_KIB)
 
 /* Adds or replaces. */
 static void put(cJSON *object, const char *name, cJSON *own_value)
@@ -178,7 +177,8 @@ static void put_volumes(const struct skl_gcf *gcf, const struct skl_container_sn
     char name[24];
 
     if (gcf->has_agent && gcf->agent_bucket)
-        add_mount(volumes, mounts, "agent", MOUNT_PATH, "gcs", agent_volume(gcf->agent_bucket));
+        add_mount(volumes, mounts, "agent", SKL_GCF_MOUNT_PATH, "gcs",
+                  agent_volume(gcf->agent_bucket));
     for (size_t i = 0; i < c->spec.n_mounts; i++) {
         cJSON *dir = cJSON_CreateObject();
 

@@ -73,6 +73,7 @@ struct skl_rest_response {
     struct skl_buf body;
     struct skl_buf headers; /* "name\0value\0" pairs; read with skl_rest_response_header() */
     int64_t retry_after_ms; /* -1: the answer did not say */
+    int64_t first_byte_ms;  /* from the begin of the last attempt, names and handshakes included */
     unsigned retries;
     bool maybe_sent;               /* on failure: the request may have reached the cloud */
     char request_id[SKL_UUID_LEN]; /* the x-ms-client-request-id that was sent */
@@ -97,6 +98,8 @@ int skl_url_check_setting(const char *name, const char *value, struct skl_error 
 bool skl_url_same_origin(const char *a, const char *b);
 /* A Retry-After value in ms from wall_ns: seconds or an HTTP date (past: 0); -1 if it is neither. */
 int64_t skl_retry_after_parse(struct skl_str value, int64_t wall_ns);
+/* An HTTP date in ns of wall clock; false if it is none. */
+bool skl_http_date_parse(const char *text, int64_t *ret_wall_ns);
 /* A delay of ours (not the cloud's), scaled by the settings' delay_percent. */
 int64_t skl_rest_scale_ms(const struct skl_rest *r, int64_t ms);
 /* Sleeps; ends early with CANCELED or, when the deadline (0: none) comes first, TIMEOUT. */

@@ -395,8 +395,12 @@ enum skl_transfer_end skl_transfer_run(struct skl_transfer_pool *p,
         end = explain(req, h, code, &x, deadline_ms, err);
         ret->maybe_sent = end != SKL_TRANSFER_UNSENT;
     } else {
+        curl_off_t first_byte_us = 0;
+
         (void)curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
+        (void)curl_easy_getinfo(h->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_byte_us);
         ret->status = (int)status;
+        ret->first_byte_ms = (int64_t)first_byte_us / 1000;
     }
     give_handle(p, h);
     free_headers(headers);

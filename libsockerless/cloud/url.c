@@ -82,12 +82,19 @@ bool skl_url_same_origin(const char *a, const char *b)
            strncasecmp(x.host.p, y.host.p, x.host.n) == 0;
 }
 
+bool skl_http_date_parse(const char *text, int64_t *ret_wall_ns)
+{
+    time_t t = curl_getdate(text, NULL);
+
+    *ret_wall_ns = (int64_t)t * SKL_NS_PER_S;
+    return t != (time_t)-1;
+}
+
 int64_t skl_retry_after_parse(struct skl_str value, int64_t wall_ns)
 {
     char date[64];
     uint64_t seconds;
-    time_t t;
-    int64_t ms;
+    int64_t at_ns, ms;
 
     value = skl_str_trim(value);
     if (skl_str_u64(value, &seconds))
@@ -96,10 +103,9 @@ int64_t skl_retry_after_parse(struct skl_str value, int64_t wall_ns)
         return -1;
     memcpy(date, value.p, value.n);
     date[value.n] = '\0';
-    t = curl_getdate(date, NULL);
-    if (t == (time_t)-1)
+    if (!skl_http_date_parse(date, &at_ns))
         return -1;
-    ms = (int64_t)t * 1000 - wall_ns / SKL_NS_PER_MS;
+    ms = (at_ns - wall_ns) / SKL_NS_PER_MS;
     return ms < 0 ? 0 : ms;
 }
 

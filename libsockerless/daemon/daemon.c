@@ -18,6 +18,9 @@
 #include "base/fault_point.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "daemon/agent_address.h"
+#include "daemon/doctor.h"
+#include "daemon/hosts.h"
 #include "daemon/notify.h"
 #include "daemon/ops_feed.h"
 #include "daemon/settings.h"
@@ -26,8 +29,6 @@
 #include "driver/workload.h"
 
 #define DEFAULT_HOST     "unix:///run/sockerless/docker.sock"
-#define DOCKER_PORT      2375
-#define MAX_LISTENERS    16
 #define CLOSE_GRACE_MS   3000
 #define EXIT_BAD_SETTING 2
 
@@ -40,7 +41,7 @@ struct daemon {
     void *ctx;
     struct skl_engine *engine;
     struct skl_http_server *api, *agents;
-    struct skl_listener *listeners[MAX_LISTENERS + 1];
+    struct skl_listener *listeners[SKL_MAX_HOSTS + 1];
     struct skl_listener *agent_listener; /* one of them, or NULL */
     size_t n_listeners;
     struct skl_tls_files tls;
@@ -48,6 +49,7 @@ struct daemon {
     struct skl_ops_feed *ops;
     unsigned closing_servers;
     bool closing;
+    bool is_doctor; /* `doctor` in the place of a daemon */
 };
 
 static const char *get_env(const char *name)
@@ -69,49 +71,19 @@ static int load(struct daemon *d, char **argv, struct skl_error *err)
     for (char **p = argv; *p; p++) {
         d->settings.help |= skl_streq(*p, "--help");
         d->settings.version |= skl_streq(*p, "--version");
+        d->settings.json |= skl_streq(*p, "--json"); /* also when what follows is wrong */
     }
     if (d->settings.help || d->settings.version)
         return 0;
     rc = skl_options_load(d->tables, 2, get_env, argv, err);
     if (rc < 0)
         return rc;
+    if (d->settings.json && !d->is_doctor)
+        return skl_fail(err, SKL_E_INVALID, "--json: it is for `doctor`");
     if (!d->settings.hosts)
         skl_strv_push(&d->settings.hosts, DEFAULT_HOST);
     rc = skl_ops_feed_check(&d->settings, err);
     return rc < 0 ? rc : d->b->check(d->b->config, err);
-}
-
-/* Where a client needs no certificate, the address alone has to keep strangers out. */
-static int check_exposure(const struct skl_daemon_settings *s, const struct skl_address *a,
-                          const char *name, struct skl_error *err)
-{
-    if (skl_address_is_loopback(a) || s->tls_verify || s->insecure_tcp)
-        return 0;
-    return skl_fail(
-        err, SKL_E_INVALID,
-        "-H '%s': whoever reaches this address controls the daemon: use --tlsverify with "
-        "certificates, a loopback address, or accept it with --insecure-tcp",
-        name);
-}
-
-static int check_hosts(struct daemon *d, struct skl_error *err)
-{
-    struct skl_daemon_settings *s = &d->settings;
-
-    if (skl_tls_files_check(s, err) < 0)
-        return -SKL_E_INVALID;
-    if (skl_strv_len(s->hosts) > MAX_LISTENERS)
-        return skl_fail(err, SKL_E_INVALID, "-H: at most %d", MAX_LISTENERS);
-    for (char **p = s->hosts; *p; p++) {
-        struct skl_address a;
-        int rc = skl_streq(*p, "fd://") ? 0 : skl_address_parse(*p, DOCKER_PORT, &a, err);
-
-        if (rc < 0)
-            return skl_wrap(err, rc, "-H '%s'", *p);
-        if (!skl_streq(*p, "fd://") && check_exposure(s, &a, *p, err) < 0)
-            return -SKL_E_INVALID;
-    }
-    return 0;
 }
 
 /* -- listeners */
@@ -178,7 +150,7 @@ static int listen_inherited(struct daemon *d, int fd, struct skl_error *err)
         int rc = getnameinfo((struct sockaddr *)&sa, n, bound.host, sizeof(bound.host), NULL, 0,
                              NI_NUMERICHOST);
 
-        if (rc != 0 || check_exposure(&d->settings, &bound, name, err) < 0)
+        if (rc != 0 || skl_hosts_check_exposure(&d->settings, &bound, name, err) < 0)
             return rc ? skl_fail(err, SKL_E_INVALID, "%s: %s", name, gai_strerror(rc))
                       : -SKL_E_INVALID;
     }
@@ -191,16 +163,16 @@ static int listen_api(struct daemon *d, struct skl_error *err)
     int n_fds = skl_notify_listen_fds(getenv("LISTEN_PID"), getenv("LISTEN_FDS"));
     int rc = 0;
 
-    for (int fd = 3; rc == 0 && fd < 3 + n_fds && d->n_listeners < MAX_LISTENERS; fd++)
+    for (int fd = 3; rc == 0 && fd < 3 + n_fds && d->n_listeners < SKL_MAX_HOSTS; fd++)
         rc = listen_inherited(d, fd, err);
-    for (char **p = s->hosts; rc == 0 && *p && d->n_listeners < MAX_LISTENERS; p++) {
+    for (char **p = s->hosts; rc == 0 && *p && d->n_listeners < SKL_MAX_HOSTS; p++) {
         struct skl_address a;
 
         if (skl_streq(*p, "fd://") && n_fds == 0)
             return skl_fail(err, SKL_E_INVALID, "-H fd://: the service manager passed no socket");
         if (skl_streq(*p, "fd://") || (n_fds > 0 && skl_streq(*p, DEFAULT_HOST)))
             continue; /* the service manager opened it */
-        rc = skl_address_parse(*p, DOCKER_PORT, &a, err);
+        rc = skl_address_parse(*p, SKL_DOCKER_PORT, &a, err);
         if (rc == 0 && a.kind == SKL_ADDRESS_UNIX)
             make_socket_dir(&a);
         if (rc == 0)
@@ -209,41 +181,11 @@ static int listen_api(struct daemon *d, struct skl_error *err)
     return rc;
 }
 
-/* Without --agent-listen: the port of the callback URL, on all addresses. */
-static int agent_address(const struct daemon *d, struct skl_address *ret, bool *wanted,
-                         struct skl_error *err)
-{
-    const char *url = *d->b->callback_url;
-    struct skl_str rest, host;
-    struct skl_address a;
-    char text[300];
-    int rc;
-
-    *wanted = !skl_str_empty(url) || !skl_str_empty(d->settings.agent_listen);
-    if (!*wanted)
-        return 0;
-    if (!skl_str_empty(d->settings.agent_listen)) {
-        rc = skl_address_parse(d->settings.agent_listen, 9110, ret, err);
-        return rc < 0 ? skl_wrap(err, rc, "--agent-listen") : 0;
-    }
-    host = skl_str(url);
-    rest = skl_str(strstr(url, "://") ? strstr(url, "://") + 3 : url);
-    host = skl_str_cut(rest, '/', &rest);
-    snprintf(text, sizeof(text), "tcp://" SKL_STR_FMT, SKL_STR_ARG(host));
-    rc = skl_address_parse(text, skl_str_istarts(skl_str(url), "https") ? 443 : 80, &a, err);
-    if (rc < 0)
-        return skl_wrap(err, rc, "SOCKERLESS_CALLBACK_URL");
-    *ret = (struct skl_address){.kind = SKL_ADDRESS_TCP, .port = a.port};
-    if (skl_address_is_loopback(&a))
-        snprintf(ret->host, sizeof(ret->host), "%s", a.host);
-    return 0;
-}
-
 static int listen_agents(struct daemon *d, struct skl_error *err)
 {
     struct skl_address at;
     bool wanted;
-    int rc = agent_address(d, &at, &wanted, err);
+    int rc = skl_agent_address(&d->settings, *d->b->callback_url, &at, &wanted, err);
 
     if (rc < 0 || !wanted)
         return rc;
@@ -449,8 +391,11 @@ static int print_and_exit(struct daemon *d)
         skl_buf_addf(&out, "%s %s\n", d->b->program, SKL_VERSION);
     } else if (d->settings.help) {
         skl_buf_addf(&out,
-                     "Usage: %s [option]...\nThe Docker Engine API, with containers on %s.\n\n",
-                     d->b->program, d->b->title);
+                     "Usage: %s [option]...\n       %s doctor [--json] [option]...\n"
+                     "The Docker Engine API, with containers on %s. `doctor` looks at settings, "
+                     "credentials, "
+                     "rights\nand reachability and says what to fix.\n\n",
+                     d->b->program, d->b->program, d->b->title);
         skl_options_help(d->tables, 2, &out);
     } else {
         skl_options_print(d->tables, 2, &out);
@@ -460,6 +405,46 @@ static int print_and_exit(struct daemon *d)
     return 0;
 }
 
+/* Settings, hosts, certificates: what must be good before anything is opened. */
+static int prepare(struct daemon *d, char **argv, struct skl_error *err)
+{
+    int rc = load(d, argv, err);
+
+    if (rc < 0 || d->settings.help || d->settings.version)
+        return rc;
+    rc = skl_hosts_check(&d->settings, err);
+    return rc < 0 ? rc : skl_tls_files_load(&d->settings, &d->tls, err);
+}
+
+static int examine(struct daemon *d, char **argv)
+{
+    struct skl_doctor *doctor;
+    struct skl_error err;
+    int rc = prepare(d, argv, &err);
+
+    if (rc == 0 && (d->settings.help || d->settings.version || d->settings.check_config))
+        return print_and_exit(d);
+    doctor = skl_doctor_new(d->b->program, d->settings.json);
+    skl_log_setup(skl_streq(d->settings.log_level, "debug") ? SKL_LOG_DEBUG : SKL_LOG_ERROR,
+                  skl_streq(d->settings.log_format, "json"), STDERR_FILENO);
+    signal(SIGPIPE, SIG_IGN);
+    if (rc == 0)
+        rc = d->b->open(d->b->config, &d->ctx, &d->backend, &err);
+    if (rc < 0) {
+        skl_find(skl_doctor_findings(doctor), SKL_GRADE_FAIL, "configuration",
+                 "set it as docs/configuration.md says", "%s", err.msg);
+    } else {
+        skl_doctor_look(doctor, &(struct skl_doctor_subject){.settings = &d->settings,
+                                                             .tls = &d->tls,
+                                                             .callback_url = *d->b->callback_url,
+                                                             .backend = &d->backend,
+                                                             .ctx = d->ctx});
+        d->b->close(d->ctx);
+    }
+    skl_tls_files_fini(&d->tls);
+    return skl_doctor_end(doctor);
+}
+
 int skl_daemon_main(const struct skl_daemon_backend *backend, int argc, char **argv)
 {
     static struct daemon d; /* handles live in it until the process ends */
@@ -467,16 +452,17 @@ int skl_daemon_main(const struct skl_daemon_backend *backend, int argc, char **a
     int code;
 
     d.b = backend;
-    if (load(&d, argv + 1, &err) < 0 ||
-        (!d.settings.help && !d.settings.version &&
-         (check_hosts(&d, &err) < 0 || skl_tls_files_load(&d.settings, &d.tls, &err) < 0))) {
+    d.is_doctor = argc > 1 && skl_streq(argv[1], "doctor");
+    if (d.is_doctor) {
+        code = examine(&d, argv + 2);
+    } else if (prepare(&d, argv + 1, &err) < 0) {
         fprintf(stderr, "%s: %s\n", backend->program, err.msg);
         return EXIT_BAD_SETTING;
-    }
-    if (d.settings.help || d.settings.version || d.settings.check_config)
+    } else if (d.settings.help || d.settings.version || d.settings.check_config) {
         code = print_and_exit(&d);
-    else
+    } else {
         code = run(&d);
+    }
     skl_options_fini(d.tables, 2);
     return code;
 }

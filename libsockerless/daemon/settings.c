@@ -61,6 +61,7 @@ const struct skl_option skl_daemon_options[] = {
      .help = "such resources are told in the log, and stay"},
     {.flag = "--check-config", ROW(check_config), .type = SKL_OPTION_BOOL,
      .help = "checks the settings, prints them and exits"},
+    {.flag = "--json", ROW(json), .type = SKL_OPTION_BOOL, .help = "with doctor: its findings as JSON"},
     {.flag = "--version", ROW(version), .type = SKL_OPTION_BOOL, .help = "prints the version and exits"},
     {.flag = "--help", ROW(help), .type = SKL_OPTION_BOOL, .help = "prints this and exits"},
 };

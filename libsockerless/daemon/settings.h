@@ -13,6 +13,7 @@ struct skl_daemon_settings {
     char *state_dir, *pidfile;
     char *log_level, *log_format;
     bool check_config, version, help;
+    bool json; /* of `doctor` */
     bool fetch_image_config;
     char *registry_mirror;
     char **insecure_registries;

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "base/finding.h"
 #include "function/invocation.h"
 #include "spool/spool.h"
 #include "store/container.h"
@@ -140,6 +141,9 @@ struct skl_backend {
     /* One of them goes. Fine when it is gone. */
     int (*resource_remove)(void *ctx, struct skl_call *call, const struct skl_resource *r,
                            struct skl_error *err);
+
+    /* For `doctor`: credentials, rights and what must be there in the cloud; reads alone. NULL: nothing to look at. */
+    void (*diagnose)(void *ctx, const struct skl_findings *to);
 
     /* How often a status is asked for. */
     int64_t poll_starting_ms, poll_agentless_ms, poll_with_agent_ms;

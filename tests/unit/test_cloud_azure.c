@@ -17,6 +17,7 @@
 #include "base/id.h"
 #include "base/json_read.h"
 #include "cloud/azure/azure.h"
+#include "cloud/azure/diagnosis.h"
 #include "http_stub.h"
 
 #define TOKEN_PATH "/t-1/oauth2/v2.0/token"
@@ -905,6 +906,32 @@ START_TEST(a_workspace_resource_id_is_resolved_once)
 }
 END_TEST
 
+START_TEST(an_action_matches_its_pattern)
+{
+    static const struct {
+        const char *pattern, *action;
+        bool matches;
+    } rows[] = {
+        {"*", "Microsoft.App/jobs/write", true},
+        {"*/read", "Microsoft.App/jobs/read", true},
+        {"*/read", "Microsoft.App/jobs/write", false},
+        {"*/read", "Microsoft.App/read/write", false},
+        {"microsoft.app/JOBS/*", "Microsoft.App/jobs/start/action", true},
+        {"Microsoft.App/jobs/*", "Microsoft.App/managedEnvironments/read", false},
+        {"Microsoft.App/*/read", "Microsoft.App/jobs/executions/read", true},
+        {"Microsoft.App/*/a/*/b", "Microsoft.App/x/a/y/a/b", true},
+        {"Microsoft.App/jobs/read", "Microsoft.App/jobs/read", true},
+        {"Microsoft.App/jobs/read", "Microsoft.App/jobs/readable", false},
+        {"Microsoft.App/jobs/readable", "Microsoft.App/jobs/read", false},
+        {"", "Microsoft.App/jobs/read", false},
+        {"**", "", true},
+    };
+
+    ck_assert_msg(skl_azure_action_matches(rows[_i].pattern, rows[_i].action) == rows[_i].matches,
+                  "%s and %s", rows[_i].pattern, rows[_i].action);
+}
+END_TEST
+
 START_TEST(kql_literals_cannot_be_left)
 {
     SKL_AUTO_BUF struct skl_buf b = {0};
@@ -966,6 +993,7 @@ int main(void)
     tcase_add_test(t, a_query_error_tells_its_innermost_message);
     tcase_add_test(t, a_refused_query_token_is_renewed_once);
     tcase_add_test(t, a_workspace_resource_id_is_resolved_once);
+    tcase_add_loop_test(t, an_action_matches_its_pattern, 0, 13);
     tcase_add_test(t, kql_literals_cannot_be_left);
     suite_add_tcase(s, t);
     srunner_set_tap(sr, "-");

@@ -184,6 +184,11 @@ void skl_azure_credential_invalidate(struct skl_azure_credential *c, const char 
     skl_token_cache_drop(c->tokens, token);
 }
 
+const char *skl_azure_credential_authority(const struct skl_azure_credential *c)
+{
+    return c->auth.authority;
+}
+
 const char *skl_azure_credential_source(struct skl_azure_credential *c)
 {
     int source = atomic_load(&c->source);

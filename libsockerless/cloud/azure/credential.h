@@ -51,6 +51,8 @@ int skl_azure_credential_token(struct skl_azure_credential *c, enum skl_azure_au
                                struct skl_error *err);
 /* Drops that token, if it is still a cached one: the cloud answered 401 to it. */
 void skl_azure_credential_invalidate(struct skl_azure_credential *c, const char *token);
+/* Who issues its tokens, without a slash at the end; managed identities ask nobody else. */
+const char *skl_azure_credential_authority(const struct skl_azure_credential *c);
 /* "environment (client secret)", "managed identity"...; "none yet" before the first token. */
 const char *skl_azure_credential_source(struct skl_azure_credential *c);
 

@@ -48,6 +48,11 @@ int skl_logs_new(const struct skl_logs_settings *s, struct skl_rest *rest,
     return 0;
 }
 
+const char *skl_logs_endpoint(const struct skl_logs *l)
+{
+    return l->endpoint;
+}
+
 void skl_logs_free(struct skl_logs *l)
 {
     if (!l)

@@ -43,6 +43,7 @@ int skl_logs_new(const struct skl_logs_settings *s, struct skl_rest *rest,
                  struct skl_logs **ret, struct skl_error *err);
 void skl_logs_free(struct skl_logs *l);
 SKL_DEFINE_AUTO(logs);
+const char *skl_logs_endpoint(const struct skl_logs *l); /* without a slash at the end */
 
 /* timespan: ISO 8601 duration ("PT6H") or "start/end"; always given. `ret` is overwritten. */
 int skl_logs_query(struct skl_logs *l, const char *kql, const char *timespan, int64_t deadline_ms,

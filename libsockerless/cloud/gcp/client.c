@@ -18,6 +18,7 @@ static const char *const hosts[] = {
     [SKL_GCP_STORAGE] = "https://storage.googleapis.com",
     [SKL_GCP_BUILD] = "https://cloudbuild.googleapis.com",
     [SKL_GCP_ARTIFACTS] = "https://artifactregistry.googleapis.com",
+    [SKL_GCP_PROJECTS] = "https://cloudresourcemanager.googleapis.com",
 };
 _Static_assert(SKL_ARRAY_LEN(hosts) == SKL_GCP_API_MAX_, "a host per API");
 
@@ -50,6 +51,11 @@ void skl_gcp_client_free(struct skl_gcp_client *c)
     free(c);
 }
 
+const char *skl_gcp_client_host(const struct skl_gcp_client *c, enum skl_gcp_api api)
+{
+    return c->endpoint ? c->endpoint : hosts[api];
+}
+
 void skl_gcp_result_fini(struct skl_gcp_result *r)
 {
     cJSON_Delete(r->json);
@@ -67,7 +73,7 @@ static int make_url(const struct skl_gcp_client *c, const struct skl_gcp_call *c
     SKL_AUTO_BUF struct skl_buf b = {0};
 
     skl_buf_init(&b, MAX_URL);
-    skl_buf_adds(&b, c->endpoint ? c->endpoint : hosts[call->api]);
+    skl_buf_adds(&b, skl_gcp_client_host(c, call->api));
     skl_buf_adds(&b, call->path);
     if (!skl_str_empty(call->query))
         skl_buf_addf(&b, "%c%s", strchr(call->path, '?') ? '&' : '?', call->query);

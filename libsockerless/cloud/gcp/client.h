@@ -22,6 +22,7 @@ enum skl_gcp_api {
     SKL_GCP_STORAGE,
     SKL_GCP_BUILD,
     SKL_GCP_ARTIFACTS,
+    SKL_GCP_PROJECTS,
     SKL_GCP_API_MAX_
 };
 
@@ -80,6 +81,8 @@ int skl_gcp_client_new(const struct skl_gcp_client_settings *s, struct skl_rest 
                        struct skl_error *err);
 void skl_gcp_client_free(struct skl_gcp_client *c);
 SKL_DEFINE_AUTO(gcp_client);
+/* Scheme and host of an API. */
+const char *skl_gcp_client_host(const struct skl_gcp_client *c, enum skl_gcp_api api);
 
 /* One request and its answer. `ret` is overwritten, also on failure. */
 int skl_gcp_send(struct skl_gcp_client *c, const struct skl_gcp_call *call,

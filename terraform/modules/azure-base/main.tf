@@ -114,6 +114,7 @@ resource "azurerm_role_definition" "backend" {
   permissions {
     actions = concat([
       "Microsoft.Resources/subscriptions/resourceGroups/read",
+      "Microsoft.Authorization/permissions/read",
       "Microsoft.ManagedIdentity/userAssignedIdentities/read",
       "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
       "Microsoft.OperationalInsights/workspaces/read",

@@ -1,7 +1,7 @@
 # What the Cloud Run functions backend needs. A container becomes a function; the backend makes the functions.
 
 locals {
-  services = ["artifactregistry", "cloudbuild", "cloudfunctions", "compute", "iamcredentials", "logging", "run", "storage"]
+  services = ["artifactregistry", "cloudbuild", "cloudfunctions", "cloudresourcemanager", "compute", "iamcredentials", "logging", "run", "storage"]
 
   # Functions are made with a stub as source; the service below them gets the container's image.
   backend_roles = ["roles/cloudfunctions.developer", "roles/run.developer", "roles/run.invoker", "roles/logging.viewer"]

@@ -15,6 +15,9 @@ static const char *const app_versions[] = {"2022-11-01-preview", "2023-05-01", "
                                            "2025-01-01",         "2025-07-01", "2026-01-01",
                                            "2026-07-01",         NULL};
 
+static const char *const authorization_versions[] = {"2015-07-01", "2018-01-01-preview",
+                                                     "2018-07-01", "2022-04-01", NULL};
+
 static const char *const web_versions[] = {"2022-03-01", "2022-09-01", "2023-01-01",
                                            "2023-12-01", "2024-04-01", "2024-11-01",
                                            "2025-03-01", "2025-05-01", NULL};
@@ -147,7 +150,9 @@ static bool check_version(const struct sim_request *r, const char *provider, str
 {
     const char *const *versions = strcasecmp(provider, "Microsoft.App") == 0   ? app_versions
                                   : strcasecmp(provider, "Microsoft.Web") == 0 ? web_versions
-                                                                               : NULL;
+                                  : strcasecmp(provider, "Microsoft.Authorization") == 0
+                                      ? authorization_versions
+                                      : NULL;
     char *version SKL_AUTO_STR = sim_query(r, "api-version");
 
     if (skl_str_empty(version)) {
@@ -235,7 +240,10 @@ static void route(struct sim *s, const struct sim_request *r, char **p, size_t n
                       n > 3 ? p[3] : "");
         return;
     }
-    if (is_app && n >= 7 && strcasecmp(p[6], "jobs") == 0) {
+    if (n == 7 && strcasecmp(p[5], "Microsoft.Authorization") == 0 &&
+        strcasecmp(p[6], "permissions") == 0) {
+        sim_permissions(s, r, a);
+    } else if (is_app && n >= 7 && strcasecmp(p[6], "jobs") == 0) {
         sim_jobs(s, r, group, p + 7, a);
     } else if (is_app && n == 7 && strcasecmp(p[6], "managedEnvironments") == 0) {
         list_environments(s, a);
@@ -271,6 +279,9 @@ void sim_arm(struct sim *s, const struct sim_request *r, struct sim_answer *a)
         ((char *)(uintptr_t)part.p)[part.n] = '\0'; /* in our own copy */
         parts[n++] = (char *)(uintptr_t)part.p;
     }
+    if (n < 8 || strcasecmp(parts[2], "providers") != 0)
+        if (!sim_permitted(s, r, parts, n, a))
+            return;
     if (n == 8 && strcasecmp(parts[2], "providers") == 0)
         show_operation(s, r, parts[7], strstr(parts[6], "Results") != NULL, a);
     else if (n == 5 && strcasecmp(parts[2], "providers") == 0)

@@ -33,6 +33,10 @@ static const struct skl_option rows[] = {
     {.flag = "--fault", ROW(fault), .help = "calls that fail at random: 429:0.1,500:0.05,drop:0.02,slow:0.1"},
     {.flag = "--fault-seed", ROW(fault_seed), .type = SKL_OPTION_INT, .dflt = "1", .help = "the seed of those"},
     {.flag = "--client-secret", ROW(client_secret), .help = "the one secret that is accepted (default: any)"},
+    {.flag = "--action", ROW(actions), .type = SKL_OPTION_LIST,
+     .help = "an action that callers are permitted, as a role names it (default: all)"},
+    {.flag = "--clock-skew", ROW(clock_skew_s), .type = SKL_OPTION_INT, .min = -86400, .max = 86400, .dflt = "0",
+     .help = "seconds that the dates of answers are ahead"},
     {.flag = "--token-lifetime", ROW(token_lifetime_s), .type = SKL_OPTION_INT, .dflt = "3600", .help = "seconds"},
     {.flag = "--stop-grace", ROW(stop_grace_s), .type = SKL_OPTION_INT, .dflt = "30",
      .help = "seconds from SIGTERM to SIGKILL"},
@@ -487,6 +491,7 @@ static int run(struct sim_options *o, const sigset_t *signals)
         fprintf(stderr, "sockerless-sim-azure: %s\n", err.msg);
         return 1;
     }
+    sim_server_skew(server, o->clock_skew_s);
     printf("listening on http://127.0.0.1:%d\n", sim_server_port(server));
     fflush(stdout);
     (void)sigwait(signals, &signo);

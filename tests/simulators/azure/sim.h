@@ -14,6 +14,8 @@
 
 struct sim_options {
     char *listen, *agent, *state_dir, *runtime, *mirror, *fault, *client_secret, *log_level;
+    char **actions; /* what the caller may do; NULL: everything */
+    int64_t clock_skew_s;
     int64_t latency_ms, ingestion_delay_s, fault_seed, token_lifetime_s, stop_grace_s,
         front_end_limit_ms;
     bool help, version;
@@ -119,6 +121,11 @@ void sim_answer_list(struct sim_answer *a, cJSON *own_value);
 /* Begins a long-running operation; header is Azure-AsyncOperation or Location. */
 void sim_operation_begin(struct sim *s, const struct sim_request *r, struct sim_answer *a,
                          const char *header);
+
+/* permissions.c; p, n: the path's parts. false: answered */
+bool sim_permitted(struct sim *s, const struct sim_request *r, char *const *p, size_t n,
+                   struct sim_answer *a);
+void sim_permissions(struct sim *s, const struct sim_request *r, struct sim_answer *a);
 
 /* jobs.c; parts: what follows /jobs, at most 4 */
 void sim_jobs(struct sim *s, const struct sim_request *r, const char *group, char **parts,

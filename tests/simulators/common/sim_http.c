@@ -2,6 +2,7 @@
 
 #include <civetweb.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/encode.h"
@@ -16,6 +17,7 @@ struct sim_server {
     sim_handler_cb *cb;
     void *arg;
     int port;
+    int64_t skew_s;
 };
 
 const char *sim_header(const struct sim_request *r, const char *name)
@@ -102,13 +104,19 @@ static bool read_body(struct mg_connection *conn, struct skl_buf *b)
     return true;
 }
 
-static void write_answer(struct mg_connection *conn, const struct sim_answer *a, bool head)
+static void write_answer(struct mg_connection *conn, const struct sim_answer *a, bool head,
+                         int64_t skew_s)
 {
     SKL_AUTO_BUF struct skl_buf out = {0};
+    time_t now = time(NULL) + (time_t)skew_s;
+    struct tm tm;
+    char date[48];
 
     skl_buf_init(&out, 2 * SKL_MAX_CLOUD_BODY);
     skl_buf_addf(&out, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n", a->status,
                  mg_get_response_code_text(conn, a->status), a->body.n);
+    if (strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm)) > 0)
+        skl_buf_addf(&out, "Date: %s\r\n", date);
     if (a->body.n > 0)
         skl_buf_addf(&out, "Content-Type: %s\r\n",
                      a->type ? a->type : "application/json; charset=utf-8");
@@ -153,7 +161,7 @@ static int handle(struct mg_connection *conn, void *arg)
     if (a.drop)
         mg_disable_connection_keep_alive(conn);
     else if (!a.sent)
-        write_answer(conn, &a, strcmp(r.method, "HEAD") == 0);
+        write_answer(conn, &a, strcmp(r.method, "HEAD") == 0, s->skew_s);
     skl_buf_fini(&a.headers);
     skl_buf_fini(&a.body);
     return a.status ? a.status : 1;
@@ -199,6 +207,11 @@ int sim_server_start(const char *listen, sim_handler_cb *cb, void *arg, struct s
 int sim_server_port(const struct sim_server *s)
 {
     return s->port;
+}
+
+void sim_server_skew(struct sim_server *s, int64_t seconds)
+{
+    s->skew_s = seconds;
 }
 
 void sim_server_stop(struct sim_server *s)

@@ -48,6 +48,8 @@ struct sim_server;
 int sim_server_start(const char *listen, sim_handler_cb *cb, void *arg, struct sim_server **ret,
                      struct skl_error *err);
 int sim_server_port(const struct sim_server *s);
+/* Answers bear a date that is so many seconds off. */
+void sim_server_skew(struct sim_server *s, int64_t seconds);
 void sim_server_stop(struct sim_server *s);
 
 #endif

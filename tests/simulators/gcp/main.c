@@ -50,6 +50,10 @@ static const struct skl_option rows[] = {
      .help = "takes functions of the runtime \"docker\", which Google does not have"},
     {.flag = "--google-uris", ROW(google_uris), .type = SKL_OPTION_BOOL,
      .help = "services' uri is that of run.app, to be reached by Host, not one of this address"},
+    {.flag = "--permission", ROW(permissions), .type = SKL_OPTION_LIST,
+     .help = "a permission that callers have (default: all)"},
+    {.flag = "--clock-skew", ROW(clock_skew_s), .type = SKL_OPTION_INT, .min = -86400, .max = 86400, .dflt = "0",
+     .help = "seconds that the dates of answers are ahead"},
     {.flag = "--without-invoker", ROW(strangers), .type = SKL_OPTION_LIST,
      .help = "an account that has no run.invoker role on the project"},
     {.flag = "--fault", ROW(fault),
@@ -164,7 +168,8 @@ enum api {
     API_OPERATIONS,
     API_ENTRIES,
     API_REGISTRY,
-    API_STORAGE
+    API_STORAGE,
+    API_PROJECT
 };
 
 /* [v1|v2], projects, P, locations, R, KIND, ... */
@@ -181,6 +186,9 @@ static enum api api_of(const struct gcp_path *p)
 
     if (p->n == 5 && skl_streq(p->parts[0], "v1") && skl_streq(p->parts[3], "serviceAccounts"))
         return API_IAM;
+    if (p->n == 3 && skl_streq(p->parts[0], "v3") && skl_streq(p->parts[1], "projects") &&
+        skl_streq(p->verb, "testIamPermissions"))
+        return API_PROJECT;
     if (p->n == 2 && skl_streq(p->parts[0], "v2") && skl_streq(p->parts[1], "entries"))
         return API_ENTRIES;
     if (p->n >= 6 && skl_streq(p->parts[1], "projects") && skl_streq(p->parts[3], "locations"))
@@ -200,6 +208,7 @@ static void method_name(const struct sim_request *r, const struct gcp_path *p, e
     const char *kind = api == API_ENTRIES   ? "entries"
                        : api == API_STORAGE ? "storage"
                        : api == API_IAM     ? "iamcredentials"
+                       : api == API_PROJECT ? "projects"
                                             : p->parts[5];
     bool is_one = p->n % 2 == 1;
     const char *verb = p->verb                            ? p->verb
@@ -305,7 +314,13 @@ static void route(struct sim *s, const struct sim_request *r, const struct gcp_p
         gcp_entries(s, r, p, a);
         return;
     }
-    if (!check_project(s, p, a) || !check_location(p, a))
+    if (!check_project(s, p, a))
+        return;
+    if (api == API_PROJECT) {
+        gcp_project_permissions(s, r, a);
+        return;
+    }
+    if (!check_location(p, a))
         return;
     switch (api) {
     case API_SERVICES:
@@ -341,7 +356,8 @@ static void cloud_route(struct sim *s, const struct sim_request *r, const struct
     gcp_count(s, method);
     if (make_fault(s, method, a, &lost, slow))
         return;
-    route(s, r, p, api, a);
+    if (gcp_permitted(s, r, method, a))
+        route(s, r, p, api, a);
     a->drop = lost;
     s->fault_word = NULL;
 }
@@ -464,6 +480,7 @@ static int run(struct sim_options *o, const sigset_t *signals)
         fprintf(stderr, "sockerless-sim-gcp: %s\n", err.msg);
         return err.kind == SKL_E_INVALID ? 2 : 1;
     }
+    sim_server_skew(server, o->clock_skew_s);
     snprintf(s.base, sizeof(s.base), "http://127.0.0.1:%d", sim_server_port(server));
     if (!skl_str_empty(o->credentials_dir) &&
         gcp_credentials_write(&s, o->credentials_dir, &err) < 0) {

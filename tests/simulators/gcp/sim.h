@@ -22,6 +22,8 @@ struct sim_options {
     char *listen, *agent, *state_dir, *runtime, *mirror, *fault, *log_level;
     char *project, *credentials_dir, *refresh_token, *subject_token, *metadata_email;
     char **buckets;
+    char **permissions; /* what the caller may do; NULL: everything */
+    int64_t clock_skew_s;
     char **strangers;  /* accounts without run.routes.invoke on the project */
     char **registries; /* hosts that images may come from beyond Google's and Docker Hub */
     int64_t latency_ms, ingestion_delay_s, fault_seed, token_lifetime_s, stop_grace_s;
@@ -313,6 +315,13 @@ bool gcp_labels_validate(const cJSON *labels, struct sim_answer *a);
 /* schema.c: the body if all its fields are known (owned); NULL: answered */
 cJSON *gcp_request(struct sim *s, const struct sim_request *r, const char *api, const char *schema,
                    struct sim_answer *a);
+
+/* permissions.c */
+/* method: "services.create". false: answered */
+bool gcp_permitted(struct sim *s, const struct sim_request *r, const char *method,
+                   struct sim_answer *a);
+void gcp_project_permissions(struct sim *s, const struct sim_request *r, struct sim_answer *a);
+void gcp_bucket_permissions(struct sim *s, const struct sim_request *r, struct sim_answer *a);
 
 /* faults, in main.c: true: the call is answered */
 bool gcp_invoke_fault(struct sim *s, struct sim_answer *a, bool *lost);

@@ -428,6 +428,9 @@ static void bucket_route(struct sim *s, const struct sim_request *r, const struc
         }
         skl_map_remove(&s->buckets, skl_str(b->name));
         a->status = 204;
+    } else if (p->n == at + 4 && skl_streq(p->parts[at + 2], "iam") &&
+               skl_streq(p->parts[at + 3], "testPermissions") && skl_streq(r->method, "GET")) {
+        gcp_bucket_permissions(s, r, a);
     } else if (p->n == at + 3 && is_upload && skl_streq(r->method, "POST")) {
         upload(b, r, a);
     } else if (p->n == at + 3 && skl_streq(r->method, "GET")) {
