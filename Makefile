@@ -4,7 +4,7 @@ BUILD_SAN := build-san
 # Whose backend `demo` and `run` show: aca, azf or gcf.
 BACKEND   := aca
 
-.PHONY: all deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients tf-test load-test bench check-model fuzz tsan fmt analyze clean
+.PHONY: all deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients tf-test load-test bench check-model fuzz tsan configuration fmt analyze clean
 
 all: build
 
@@ -36,6 +36,9 @@ fuzz: deps ; @tools/fuzz.sh build-fuzz
 
 # ThreadSanitizer over the unit and simulator suites; slower by a factor of three.
 tsan: deps ; @tools/configure.sh build-tsan threads && ninja -C build-tsan && tools/test.sh build-tsan -t 4 --suite unit --suite sim
+
+# docs/configuration.md and the tables of settings, of the option tables in the code.
+configuration: build-san ; @tools/make-configuration.py $(BUILD_SAN)/packaging/options
 
 fmt: ; clang-format -i $$(git ls-files '*.c' '*.h' | grep -v -e settings.c -e /config.c)
 # gcc -fanalyzer, clang-tidy and shellcheck; fails on any finding.

@@ -1,5 +1,5 @@
 /* options BACKEND: the settings of a backend as JSON, for what is made of them at build time: the man page, the file of
- * default settings, the shell's completion (render.py). Not installed. */
+ * default settings, the shell's completion (render.py), and of docs/configuration.md (tools/make-configuration.py). Not installed. */
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +32,8 @@ static void add_row(struct skl_json *j, const struct skl_option *o)
     skl_json_str(j, "env", o->env);
     skl_json_str(j, "type", types[o->type]);
     skl_json_str(j, "default", o->dflt);
+    skl_json_int(j, "min", o->min);
+    skl_json_int(j, "max", o->max);
     skl_json_str(j, "choices", o->choices);
     skl_json_bool(j, "required", o->required);
     skl_json_str(j, "help", o->help);
