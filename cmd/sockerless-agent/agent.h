@@ -172,7 +172,7 @@ void agent_tasks_close(struct agent *a);
 
 void agent_exec(struct agent *a, const struct skl_frame *f);         /* exec.c */
 void agent_archive_get(struct agent *a, const struct skl_frame *f);  /* archive_get.c */
-int64_t agent_mtime_ns(const char *path);                            /* archive_get.c; 0: none */
+int64_t agent_mtime_ns(const char *path);                            /* changes.c; 0: none */
 void agent_archive_put(struct agent *a, const struct skl_frame *f);  /* archive_put.c */
 void agent_archive_stat(struct agent *a, const struct skl_frame *f); /* archive_stat.c */
 void agent_top(struct agent *a, const struct skl_frame *f);          /* top.c */

@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,10 +17,10 @@
 #include "agent.h"
 #include "archive.h"
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/tar.h"
+#include "changes.h"
 
 #define MAX_DEPTH 1024
 
@@ -73,13 +72,6 @@ static void schedule(struct get *g)
 {
     if (!g->next)
         g->next = skl_timer_start(g->task.a->loop, 0, slice, g);
-}
-
-int64_t agent_mtime_ns(const char *path)
-{
-    struct stat st;
-
-    return lstat(path, &st) < 0 ? 0 : st.st_mtim.tv_sec * SKL_NS_PER_S + st.st_mtim.tv_nsec;
 }
 
 static void set_length(struct skl_buf *b, size_t n)
@@ -185,79 +177,6 @@ static int enter_dir(struct get *g, size_t path_n, size_t name_n, bool told, boo
 
 /* -- views of the root file system */
 
-static bool read_statx(const char *path, struct statx *ret)
-{
-    return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
-                 STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, ret) == 0;
-}
-
-/* Older kernels do not number mounts: the device has to do. */
-static uint64_t mount_of(const struct statx *sx)
-{
-    if (sx->stx_mask & STATX_MNT_ID)
-        return sx->stx_mnt_id;
-    return makedev(sx->stx_dev_major, sx->stx_dev_minor);
-}
-
-static bool is_other_mount(const struct get *g)
-{
-    struct statx sx;
-
-    return !read_statx(g->path.p, &sx) || mount_of(&sx) != g->root_mount;
-}
-
-/* What the agent and the platform put there, not the user. */
-static bool is_ours(const char *path)
-{
-    static const char *const ours[] = {"/sockerless", "/etc/hosts", "/etc/hostname",
-                                       "/etc/resolv.conf", "/.dockerenv"};
-
-    for (size_t i = 0; i < SKL_ARRAY_LEN(ours); i++)
-        if (strcmp(path, ours[i]) == 0)
-            return true;
-    return false;
-}
-
-static int64_t ns_of(const struct statx_timestamp *t)
-{
-    return t->tv_sec * SKL_NS_PER_S + t->tv_nsec;
-}
-
-/* Was there before the first command, though the agent's own entries in it make it look new. */
-static bool was_there(const struct get *g)
-{
-    return g->task.a->etc_mtime_ns != 0 && strcmp(g->path.p, "/etc") == 0;
-}
-
-/* '0' or '1' for what was changed since the agent began; 0 for the rest. */
-static char change_of(const struct get *g, bool parent_grew)
-{
-    int64_t since_ns = g->task.a->began_ns;
-    struct statx sx;
-
-    if (!read_statx(g->path.p, &sx) || mount_of(&sx) != g->root_mount ||
-        ns_of(&sx.stx_ctime) < since_ns)
-        return 0;
-    if (S_ISDIR(sx.stx_mode) && (ns_of(&sx.stx_mtime) < since_ns || was_there(g)))
-        return '0';
-    /* Under an overlay what is modified is born again, but nothing is added to its directory. */
-    return (sx.stx_mask & STATX_BTIME) && ns_of(&sx.stx_btime) >= since_ns && parent_grew ? '1'
-                                                                                          : '0';
-}
-
-/* Entries of the directory came or went by the workload's doing. */
-static bool has_grown(const struct get *g)
-{
-    const struct agent *a = g->task.a;
-    int64_t mtime_ns = agent_mtime_ns(g->path.p);
-
-    if (strcmp(g->path.p, "/") == 0)
-        return mtime_ns != a->root_mtime_ns;
-    if (strcmp(g->path.p, "/etc") == 0)
-        return mtime_ns != a->etc_mtime_ns;
-    return mtime_ns >= a->began_ns;
-}
-
 static void tell_change(struct get *g, char kind, size_t path_n)
 {
     skl_buf_addc(&g->out, kind);
@@ -265,43 +184,75 @@ static void tell_change(struct get *g, char kind, size_t path_n)
     skl_buf_addc(&g->out, '\0');
 }
 
+/* A directory above what has changed, as it is in the lists and as it is a member of a layer. */
+static int tell_parent(struct get *g, size_t path_n, size_t name_n, struct skl_error *err)
+{
+    SKL_AUTO_STR char *path = skl_str_dup(skl_buf_str(&g->path));
+    SKL_AUTO_STR char *name = skl_str_dup(skl_buf_str(&g->name));
+    struct stat st;
+    int rc = 0;
+
+    if (g->view == SKL_VIEW_CHANGES) {
+        tell_change(g, '0', path_n);
+        return 0;
+    }
+    set_length(&g->path, path_n);
+    set_length(&g->name, name_n);
+    if (lstat(g->path.p, &st) == 0)
+        rc = add_header(g, &st, err);
+    skl_buf_reset(&g->path);
+    skl_buf_adds(&g->path, path);
+    skl_buf_reset(&g->name);
+    skl_buf_adds(&g->name, name);
+    return rc;
+}
+
 /* A change makes the directories above it modified ones. */
-static char add_change(struct get *g, size_t parent_n)
+static int add_change(struct get *g, const struct stat *st, size_t parent_path_n,
+                      size_t parent_name_n, bool *told, struct skl_error *err)
 {
     /* The root is never told of. */
-    char kind = g->depth > 0 ? change_of(g, g->stack[g->depth - 1].grew) : 0;
+    char kind = g->depth > 0 ? agent_change_of(g->task.a, g->path.p, g->root_mount,
+                                               g->stack[g->depth - 1].grew)
+                             : 0;
+    int rc = 0;
 
-    if (!kind)
-        return 0;
-    for (size_t i = 1; i < g->depth; i++)
+    *told = kind != 0;
+    for (size_t i = 1; kind && rc == 0 && i < g->depth; i++)
         if (!g->stack[i].told) {
+            bool last = i + 1 == g->depth;
+
             g->stack[i].told = true;
-            tell_change(g, '0', i + 1 < g->depth ? g->stack[i + 1].path_n : parent_n);
+            rc = tell_parent(g, last ? parent_path_n : g->stack[i + 1].path_n,
+                             last ? parent_name_n : g->stack[i + 1].name_n, err);
         }
+    if (!kind || rc < 0)
+        return rc;
+    if (g->view == SKL_VIEW_LAYER)
+        return add_header(g, st, err);
     tell_change(g, kind, g->path.n);
-    return kind;
+    return 0;
 }
 
 /* What g->path is; its parent's lengths are what to go back to after it. */
 static int add_path(struct get *g, size_t path_n, size_t name_n, struct skl_error *err)
 {
     struct stat st;
-    bool enter;
-    char kind = 0;
+    bool enter, told = false;
     int rc = 0;
 
-    if (lstat(g->path.p, &st) < 0 || (g->view && is_ours(g->path.p))) {
+    if (lstat(g->path.p, &st) < 0 || (g->view && agent_path_is_ours(g->path.p))) {
         set_length(&g->path, path_n);
         set_length(&g->name, name_n);
         return 0; /* it has gone since its name was read */
     }
-    if (g->view == SKL_VIEW_CHANGES)
-        kind = add_change(g, path_n);
+    if (g->view == SKL_VIEW_CHANGES || g->view == SKL_VIEW_LAYER)
+        rc = add_change(g, &st, path_n, name_n, &told, err);
     else if (g->view == 0 || g->depth > 0) /* the root itself is not in its archive */
         rc = add_header(g, &st, err);
-    enter = S_ISDIR(st.st_mode) && (g->view == 0 || !is_other_mount(g));
+    enter = S_ISDIR(st.st_mode) && (g->view == 0 || agent_mount_of(g->path.p) == g->root_mount);
     if (rc == 0 && enter)
-        rc = enter_dir(g, path_n, name_n, kind != 0, has_grown(g), err);
+        rc = enter_dir(g, path_n, name_n, told, agent_dir_has_grown(g->task.a, g->path.p), err);
     if (!enter) {
         set_length(&g->path, path_n);
         set_length(&g->name, name_n);
@@ -349,22 +300,6 @@ static void add_data(struct get *g)
     close(g->fd);
     g->fd = -1;
     skl_tar_write_padding(&g->out, g->size);
-}
-
-/* -- what has changed since the command began */
-
-static int64_t changed_since_ns; /* for nftw, which passes nothing on */
-
-static int look_at_change(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    return st->st_ctim.tv_sec * SKL_NS_PER_S + st->st_ctim.tv_nsec >= changed_since_ns;
-}
-
-/* By the times that nobody can set; what cannot be read counts as changed. */
-static bool has_changed(const struct agent *a, const char *path)
-{
-    changed_since_ns = a->run_began_ns;
-    return nftw(path, look_at_change, 64, FTW_PHYS) != 0;
 }
 
 /* -- to the backend */
@@ -442,7 +377,6 @@ void agent_archive_get(struct agent *a, const struct skl_frame *f)
     uint64_t view = skl_tlv_find_num(f->payload, SKL_TAG_VIEW, 0);
     SKL_AUTO_BUF struct skl_buf result = {0};
     struct skl_error err;
-    struct statx root;
     struct get *g;
     bool must_be_dir;
     char *clean SKL_AUTO_STR = agent_path_clean(path ? path : "/", &must_be_dir);
@@ -453,14 +387,15 @@ void agent_archive_get(struct agent *a, const struct skl_frame *f)
         agent_task_error(a, f->stream, skl_kind_status(err.kind), err.msg);
         return;
     }
-    if (skl_tlv_find_num(f->payload, SKL_TAG_IF_CHANGED, 0) && !has_changed(a, path ? path : "/")) {
+    if (skl_tlv_find_num(f->payload, SKL_TAG_IF_CHANGED, 0) &&
+        !agent_tree_has_changed(a, path ? path : "/")) {
         agent_task_error(a, f->stream, 304, "nothing of it has changed since the command began");
         return;
     }
     g = skl_new0(struct get);
     g->fd = -1;
-    g->view = view <= SKL_VIEW_CHANGES ? (enum skl_view)view : 0;
-    g->root_mount = g->view && read_statx("/", &root) ? mount_of(&root) : 0;
+    g->view = view <= SKL_VIEW_LAYER ? (enum skl_view)view : 0;
+    g->root_mount = g->view ? agent_mount_of("/") : 0;
     skl_map_init(&g->links);
     skl_buf_init(&g->path, 16 * PATH_MAX);
     skl_buf_init(&g->name, 16 * PATH_MAX);

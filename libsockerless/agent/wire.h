@@ -123,7 +123,8 @@ enum skl_tag {
 /* What else ARCHIVE_GET gives: of the root file system, without what is mounted in it. */
 enum skl_view {
     SKL_VIEW_ROOT = 1, /* all of it as a tar archive */
-    SKL_VIEW_CHANGES /* what was changed since the workload began: '0' modified or '1' added, path, NUL, ... */
+    SKL_VIEW_CHANGES, /* what was changed since the workload began: '0' modified or '1' added, path, NUL, ... */
+    SKL_VIEW_LAYER /* the same as a tar archive, with the directories above */
 };
 
 struct skl_frame {

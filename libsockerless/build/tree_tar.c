@@ -227,8 +227,12 @@ static int read_all(struct reading *r, struct skl_error *err)
 int skl_tree_add_tar(struct skl_tree *t, int fd, int scratch_fd, bool is_layer, int64_t max_size,
                      struct skl_error *err)
 {
-    struct reading r = {
-        .t = t, .fd = fd, .scratch_fd = scratch_fd, .is_layer = is_layer, .left = max_size};
+    struct reading r = {.t = t,
+                        .fd = fd,
+                        .scratch_fd = scratch_fd,
+                        .is_layer = is_layer,
+                        .drops_devices = is_layer,
+                        .left = max_size};
 
     return read_all(&r, err);
 }

@@ -152,10 +152,11 @@ static int no_view(struct skl_workload *w, enum skl_view view, const struct skl_
 {
     if (is_running(w->c))
         return needs_agent(w, "reading the file system", err);
-    return skl_fail(err, SKL_E_CONFLICT,
-                    "container %s has no workload whose file system could be read: it lives while "
-                    "the container runs and SOCKERLESS_WARM_SECONDS after its end",
-                    w->c->id);
+    return skl_fail(
+        err, SKL_E_CONFLICT,
+        "the files of container %.12s are gone with its workload: it lives while the container "
+        "runs and SOCKERLESS_WARM_SECONDS after its end, so start it again or raise that",
+        w->c->id);
 }
 
 /* -- top: the command as configured; there is nobody to ask what runs */

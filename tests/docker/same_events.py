@@ -42,6 +42,9 @@ ACTIONS = [
     ("POST", "/containers/ev2/unpause", None),
     ("POST", "/containers/ev2/kill?signal=USR1x", None),
     ("POST", "/containers/ev2/kill?signal=URG", None),
+    ("POST", "/commit?container=ev2&repo=evran&tag=1", None),
+    ("POST", "/commit?container=ev2&pause=0", None),
+    ("DELETE", "/images/evran:1", None),
     ("POST", "/containers/ev2/stop?t=5", None),
     ("POST", "/containers/ev2/start", None),
     ("POST", "/containers/ev2/restart?t=5", None),
@@ -87,6 +90,7 @@ KNOWN = {
     "/containers/ev3/start": {"volume mount": "a command that cannot be found is known before anything is mounted here",
                               "volume unmount": "the same"},
     "/networks/evnet/disconnect": {"network disconnect": "the Engine tells it twice"},
+    "/images/prune": {"image prune reclaimed": "the layer of a commit is a tar file"},
     "/build?t=evbuilt:1": {"container create": "no intermediate container", "container destroy": "the same"},
 }
 

@@ -380,10 +380,38 @@ CMD echo $SEEN
             self.assertEqual((got, answer["message"]), (status, want))
         self.assertEqual(s.api("POST", "/v1.44/commit?container=nope")[0], 404)
         self.assertEqual(s.api("POST", "/v1.44/commit")[0], 400)
-        s.docker("start", "-a", "com", check=0)
-        got, answer = s.api("POST", "/v1.44/commit?container=com")
-        self.assertEqual(got, 501)
-        self.assertIn("cannot be saved", answer["message"])
+
+    def test_a_commit_has_what_the_command_did_to_the_files(self):
+        s = self.stack
+        self.build("FROM busybox\nCOPY a.txt b.txt /base/\nCMD true\n", "-t", "base:2")
+        s.docker("run", "-d", "--name", "ran", "-v", "/volume", "base:2", "sh", "-c", """
+            mkdir -p -m 1750 /new/deep; echo one >/new/deep/f; chown 12:34 /new/deep/f; chmod 4711 /new/deep/f; ln /new/deep/f /new/same
+            ln -s deep/f /new/link; echo changed >>/base/a.txt; rm /base/b.txt; echo in >/volume/not-kept; touch /done; sleep 1000""", check=0)
+        s.docker("exec", "ran", "sh", "-c", "until [ -e /done ]; do sleep 0.1; done", check=0)
+        s.docker("commit", "ran", "ran:1", check=0)
+        self.assertEqual(s.docker("inspect", "-f", "{{.State.Status}}", "ran", check=0).stdout, b"running\n")
+        look = ("sh", "-c", "cat /base/a.txt; ls /base /volume; stat -c '%a %u:%g %h %N' /new/deep /new/deep/f /new/same /new/link; cat /new/link")
+        want = "hello\nchanged\n/base:\na.txt\n\n/volume:\n" + "".join(line + "\n" for line in (
+            "1750 0:0 2 /new/deep", "4711 12:34 2 /new/deep/f", "4711 12:34 2 /new/same", "777 0:0 1 '/new/link' -> 'deep/f'", "one"))
+        self.assertEqual(self.run_image("ran:1", *look), want)
+        image, base = (json.loads(s.docker("image", "inspect", name, check=0).stdout)[0] for name in ("ran:1", "base:2"))
+        self.assertEqual(image["RootFS"]["Layers"][:-1], base["RootFS"]["Layers"])
+        self.assertEqual(image["Parent"], base["Id"])
+        # What a commit keeps, a second one and a build have too.
+        s.docker("run", "--name", "again", "ran:1", "sh", "-c", "echo two >/new/second", check=0)
+        s.docker("commit", "again", "again:1", check=0)  # it has ended; its workload is there for a while
+        self.assertEqual(self.run_image("again:1", "cat", "/new/deep/f", "/new/second"), "one\ntwo\n")
+        self.build("FROM again:1\nCOPY --from=ran:1 /new/deep/f /copied\nCOPY a.txt /new/second\n", "-t", "on-ran:1")
+        self.assertEqual(self.run_image("on-ran:1", "cat", "/copied", "/new/second", "/new/same"), "one\nhello\none\n")
+        s.docker("rm", "-f", "-v", "ran", "again", check=0)
+
+    def test_the_files_of_a_workload_that_has_gone_cannot_be_committed(self):
+        with Stack(env={"SOCKERLESS_WARM_SECONDS": "0"}) as cold:
+            cold.docker("run", "--name", "over", "busybox", "touch", "/x", check=0)
+            await_true("the end of the workload", lambda: cold.api("POST", "/v1.44/commit?container=over")[0] != 201)
+            got, answer = cold.api("POST", "/v1.44/commit?container=over")
+            self.assertEqual(got, 409, answer)
+            self.assertIn("gone with its workload", answer["message"])
 
 
 class Restart(unittest.TestCase):

@@ -1,9 +1,9 @@
 /* POST /commit: an image from a container.
  *
- * Problem: what makes a commit worth having is the container's file system, and that is in the cloud, which gives it to
- * nobody and forgets it at the end. Answering with an image that lacks the files would be a lie that shows days
- * later. Approach: a container that has not run yet has no files of its own, so its configuration and its image's
- * layers are the whole of it: that is recorded. For all others the answer is 501 and says why.
+ * The configuration is the container's, with what the request says instead. Files: those that the workload has changed
+ * since it began, what it was given then (layers, copies) among them, as one layer on top of the registry's image;
+ * of a container that has not run, its image's layers. A workload that is gone has taken its files along: that is an
+ * error and not an image that silently lacks them. What the workload deleted is not known (docs/decisions/0010).
  */
 #include <stdio.h>
 
@@ -15,6 +15,7 @@
 #include "docker/api/fields.h"
 #include "docker/api/render.h"
 #include "docker/api/routes.h"
+#include "docker/images/commit_files.h"
 #include "docker/images/config_changes.h"
 #include "docker/images/image_events.h"
 #include "docker/images/image_names.h"
@@ -22,18 +23,28 @@
 
 struct commit {
     struct skl_request *r;
-    struct skl_container *c;
-    cJSON *config; /* of the image to be */
-    char *ref;     /* familiar; NULL: no name */
+    struct skl_container *c; /* as long as nothing is waited for */
+    char *id;                /* its */
+    cJSON *config;           /* of the image to be */
+    char *ref;               /* familiar; NULL: no name */
     char *comment, *author;
+    struct skl_commit_files *files;
+    char digest[65];      /* of the new layer; "": the image's layers are all */
+    int64_t size;         /* its */
+    bool paused;          /* by us */
+    char made[80];        /* the new image's id */
+    struct skl_error err; /* when there is none */
 };
 
-static void commit_fini(struct commit *x)
+static void commit_free(struct commit *x)
 {
     cJSON_Delete(x->config);
+    free(x->id);
     free(x->ref);
     free(x->comment);
     free(x->author);
+    skl_request_unref(x->r);
+    free(x);
 }
 
 static int find_container(struct commit *x, struct skl_error *err)
@@ -47,21 +58,11 @@ static int find_container(struct commit *x, struct skl_error *err)
 
 static int check_files(const struct commit *x, struct skl_error *err)
 {
-    struct skl_engine *e = x->r->engine;
-
-    if (x->c->has_run || x->c->run > 0)
-        return skl_fail(
-            err, SKL_E_UNSUPPORTED,
-            "the files of container %.12s cannot be saved in an image: they are in %s, "
-            "which does not give them out. Only a container that has not been started can "
-            "be committed; to keep files, copy them out (docker cp) and build an image",
-            x->c->id, e->backend->title);
-    if (skl_workload_has_staged(skl_workload_of(e->runtime, x->c)))
-        return skl_fail(
-            err, SKL_E_UNSUPPORTED,
-            "files were copied into container %.12s, and a commit cannot keep them: COPY "
-            "them in a build",
-            x->c->id);
+    if (skl_workload_has_staged(skl_workload_of(x->r->engine->runtime, x->c)))
+        return skl_fail(err, SKL_E_UNSUPPORTED,
+                        "files were copied into container %.12s while it did not run, and a commit "
+                        "cannot keep them: start it first",
+                        x->c->id);
     return 0;
 }
 
@@ -135,9 +136,29 @@ static void add_history(const struct commit *x, cJSON *image, int64_t now_ns)
         cJSON_AddStringToObject(entry, "author", x->author);
     if (!skl_str_empty(x->comment))
         cJSON_AddStringToObject(entry, "comment", x->comment);
-    cJSON_AddBoolToObject(entry, "empty_layer", true);
+    if (!x->digest[0])
+        cJSON_AddBoolToObject(entry, "empty_layer", true);
     cJSON_AddItemToArray(history, entry);
     skl_config_set(image, "created", cJSON_CreateString(time));
+}
+
+static void add_diff_id(const struct commit *x, cJSON *image)
+{
+    cJSON *rootfs = cJSON_GetObjectItemCaseSensitive(image, "rootfs"), *ids;
+    char id[80];
+
+    if (!cJSON_IsObject(rootfs)) {
+        rootfs = cJSON_CreateObject();
+        cJSON_AddStringToObject(rootfs, "type", "layers");
+        skl_config_set(image, "rootfs", rootfs);
+    }
+    ids = cJSON_GetObjectItemCaseSensitive(rootfs, "diff_ids");
+    if (!cJSON_IsArray(ids)) {
+        ids = cJSON_CreateArray();
+        skl_config_set(rootfs, "diff_ids", ids);
+    }
+    snprintf(id, sizeof(id), "sha256:%s", x->digest);
+    cJSON_AddItemToArray(ids, cJSON_CreateString(id));
 }
 
 static cJSON *image_json(struct commit *x, const struct skl_image *base, int64_t now_ns)
@@ -155,11 +176,14 @@ static cJSON *image_json(struct commit *x, const struct skl_image *base, int64_t
     if (!skl_str_empty(x->author))
         skl_config_set(image, "author", cJSON_CreateString(x->author));
     add_history(x, image, now_ns);
+    if (x->digest[0])
+        add_diff_id(x, image);
     return image;
 }
 
 static int record(struct commit *x, struct skl_image **ret, struct skl_error *err)
 {
+    char *files[] = {x->digest, NULL};
     struct skl_store *s = x->r->engine->store;
     const struct skl_container_spec *spec = &x->c->spec;
     const struct skl_image *base = skl_image_find(s, spec->image_id);
@@ -178,9 +202,10 @@ static int record(struct commit *x, struct skl_image **ret, struct skl_error *er
     i->os = skl_strdup(skl_json_get_str(json, "os"));
     i->architecture = skl_strdup(skl_json_get_str(json, "architecture"));
     i->variant = skl_strdup(skl_json_get_str(json, "variant"));
-    i->size = base ? base->size : 0;
+    i->size = (base ? base->size : 0) + x->size;
     i->parent = skl_strdup(spec->image_id);
-    i->layers = skl_strv_dup(spec->layers);
+    /* The workload had the image's layers unpacked: the new one holds what is left of them. */
+    i->layers = skl_strv_dup(x->digest[0] ? files : spec->layers);
     i->build_keys = skl_new0_n(char *, 1); /* made here; no step of a build */
     cJSON_ArrayForEach(
         label, skl_json_get(skl_json_get(json, "config"), "Labels")) if (cJSON_IsString(label))
@@ -188,9 +213,9 @@ static int record(struct commit *x, struct skl_image **ret, struct skl_error *er
     return skl_image_add(s, i, ret, err);
 }
 
-static void emit(const struct commit *x, const struct skl_image *i)
+static void emit(const struct commit *x)
 {
-    const char *const pairs[] = {"comment",  x->comment ? x->comment : "", "imageID", i->id,
+    const char *const pairs[] = {"comment",  x->comment ? x->comment : "", "imageID", x->made,
                                  "imageRef", x->ref ? x->ref : ""};
     char **more = NULL;
 
@@ -200,39 +225,143 @@ static void emit(const struct commit *x, const struct skl_image *i)
     skl_strv_free(more);
 }
 
-void skl_route_commit(struct skl_request *r)
+static int make_image(struct commit *x, struct skl_error *err)
 {
-    __attribute__((cleanup(commit_fini))) struct commit x = {.r = r};
-    SKL_AUTO_BUF struct skl_buf b = {0};
-    struct skl_image *i = NULL;
-    struct skl_error err;
-    struct skl_json j;
-    int rc = find_container(&x, &err);
+    int rc = skl_container_find(x->r->engine->store, x->id, &x->c, err);
+    struct skl_image *i;
 
-    x.comment = skl_request_query(r, "comment");
-    x.author = skl_request_query(r, "author");
     if (rc == 0)
-        rc = take_name(&x, &err);
-    if (rc == 0)
-        rc = take_config(&x, &err);
-    if (rc == 0)
-        rc = skl_config_changes(r, x.config, &err);
-    if (rc == 0)
-        rc = check_files(&x, &err);
-    if (rc == 0)
-        rc = record(&x, &i, &err);
-    if (rc < 0) {
-        skl_request_error(r, &err);
+        rc = record(x, &i, err);
+    if (rc < 0)
+        return rc;
+    snprintf(x->made, sizeof(x->made), "%s", i->id);
+    if (x->ref)
+        skl_image_event(x->r->engine, i, "tag", x->ref);
+    emit(x);
+    skl_render_forget_lists(x->r->engine->store);
+    return 0;
+}
+
+/* -- in order: pause, files, image, unpause, answer */
+
+static void answer(struct commit *x)
+{
+    SKL_AUTO_BUF struct skl_buf b = {0};
+    struct skl_json j;
+
+    if (!x->made[0]) {
+        skl_request_error(x->r, &x->err);
         return;
     }
-    if (x.ref)
-        skl_image_event(r->engine, i, "tag", x.ref);
-    emit(&x, i);
-    skl_render_forget_lists(r->engine->store);
     skl_buf_init(&b, 4096);
     skl_json_init(&j, &b);
     skl_json_object(&j, NULL);
-    skl_json_str(&j, "Id", i->id);
+    skl_json_str(&j, "Id", x->made);
     skl_json_end_object(&j);
-    skl_request_json(r, 201, &b);
+    skl_request_json(x->r, 201, &b);
+}
+
+static void unpaused(void *arg, const struct skl_error *err)
+{
+    struct commit *x = arg; /* err: somebody else has unpaused or ended it */
+
+    answer(x);
+    commit_free(x);
+}
+
+static void finish(struct commit *x)
+{
+    x->r->state = NULL;
+    x->r->on_gone = NULL;
+    if (x->paused && skl_container_find(x->r->engine->store, x->id, &x->c, NULL) == 0) {
+        skl_lifecycle_pause(x->r->engine, x->c, false, unpaused, x);
+        return;
+    }
+    unpaused(x, NULL);
+}
+
+static void on_files(void *arg, const char *digest, int64_t size, const struct skl_error *err)
+{
+    struct commit *x = arg;
+
+    x->files = NULL;
+    if (err) {
+        x->err = *err;
+    } else {
+        snprintf(x->digest, sizeof(x->digest), "%s", digest);
+        x->size = size;
+        (void)make_image(x, &x->err); /* finish() sees that nothing was made */
+    }
+    finish(x);
+}
+
+static void gone(struct skl_request *r)
+{
+    struct commit *x = r->state;
+
+    if (!x->files)
+        return; /* it is being paused */
+    skl_commit_files_cancel(&x->files);
+    skl_fail(&x->err, SKL_E_CANCELED, "the client is gone");
+    finish(x);
+}
+
+static void get_files(struct commit *x)
+{
+    int rc = skl_container_find(x->r->engine->store, x->id, &x->c, &x->err);
+
+    if (rc == 0 && skl_request_gone(x->r))
+        rc = skl_fail(&x->err, SKL_E_CANCELED, "the client is gone");
+    if (rc == 0)
+        rc = skl_commit_files_start(x->r->engine, x->c, on_files, x, &x->files, &x->err);
+    if (rc < 0)
+        finish(x);
+}
+
+static void paused(void *arg, const struct skl_error *err)
+{
+    struct commit *x = arg;
+
+    x->paused = !err; /* what cannot be paused is read as it is, as an Engine does */
+    get_files(x);
+}
+
+static int take_request(struct commit *x, struct skl_error *err)
+{
+    int rc = find_container(x, err);
+
+    x->comment = skl_request_query(x->r, "comment");
+    x->author = skl_request_query(x->r, "author");
+    if (rc == 0)
+        rc = take_name(x, err);
+    if (rc == 0)
+        rc = take_config(x, err);
+    if (rc == 0)
+        rc = skl_config_changes(x->r, x->config, err);
+    if (rc == 0)
+        rc = check_files(x, err);
+    return rc;
+}
+
+void skl_route_commit(struct skl_request *r)
+{
+    struct commit *x = skl_new0(struct commit);
+
+    x->r = skl_request_ref(r);
+    if (take_request(x, &x->err) < 0) {
+        finish(x);
+        return;
+    }
+    x->id = skl_strdup(x->c->id);
+    if (!x->c->has_run && x->c->run == 0) {
+        (void)make_image(x, &x->err); /* finish() sees that nothing was made */
+        finish(x);
+        return;
+    }
+    r->state = x;
+    r->on_gone = gone;
+    if (x->c->state == SKL_CONTAINER_RUNNING && skl_request_query_bool(r, "pause", true))
+        skl_lifecycle_pause(r->engine, x->c, true, paused, x);
+    else
+        get_files(x);
 }

@@ -210,6 +210,14 @@ void skl_route_image_remove(struct skl_request *r)
 
 /* -- prune */
 
+/* What an image takes beyond the one it was made from, while that is there. */
+static int64_t own_size(const struct removal *x)
+{
+    const struct skl_image *parent = x->i->parent ? skl_image_find(x->s, x->i->parent) : NULL;
+
+    return parent && parent->size < x->i->size ? x->i->size - parent->size : x->i->size;
+}
+
 static bool is_unused(const struct removal *x)
 {
     return !user_of(x, true) && !user_of(x, false);
@@ -238,7 +246,7 @@ void skl_route_image_prune(struct skl_request *r)
         int64_t size;
 
         x.i = SKL_LIST_ENTRY(it, struct skl_image, in_store);
-        size = x.i->size;
+        size = own_size(&x);
         if ((!dangling || !x.i->refs || !x.i->refs[0]) && is_unused(&x) &&
             skl_prune_takes(&prune, &x.i->labels, x.i->created_ns) && remove_by_id(&x, NULL) == 0)
             reclaimed += size;
