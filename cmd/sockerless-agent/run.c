@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "control_group.h"
 
 #define KEEP_RESULT_MS                                                                             \
     (10 * 60 * 1000)          /* without a connection, for output and code to be fetched */
@@ -94,26 +95,8 @@ static void on_drained(void *arg, size_t n)
 
 static bool read_oom_count(uint64_t *ret)
 {
-    static const char *const paths[] = {"/sys/fs/cgroup/memory.events",
-                                        "/sys/fs/cgroup/memory/memory.oom_control"};
-
-    for (size_t i = 0; i < SKL_ARRAY_LEN(paths); i++) {
-        int fd = open(paths[i], O_RDONLY | O_CLOEXEC);
-        char text[512];
-        const char *p;
-        struct skl_str rest;
-        ssize_t n;
-
-        if (fd < 0)
-            continue;
-        n = read(fd, text, sizeof(text) - 1);
-        close(fd);
-        text[n > 0 ? n : 0] = '\0';
-        p = strstr(text, "oom_kill ");
-        if (p && skl_str_u64(skl_str_cut(skl_str(p + 9), '\n', &rest), ret))
-            return true;
-    }
-    return false;
+    return agent_group_number("memory.events", "oom_kill", ret) ||
+           agent_group_number("memory/memory.oom_control", "oom_kill", ret);
 }
 
 static uint64_t oom_before;

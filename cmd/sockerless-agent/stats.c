@@ -1,7 +1,6 @@
 /* Figures of the container: from its control group where it can be read, else from /proc. Each is "name value"; the
  * backend knows which it needs. */
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -10,19 +9,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/limits.h"
-
-static bool read_file(const char *path, char *out, size_t cap)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n;
-
-    if (fd < 0)
-        return false;
-    n = read(fd, out, cap - 1);
-    close(fd);
-    out[n > 0 ? n : 0] = '\0';
-    return n > 0;
-}
+#include "control_group.h"
 
 static void add(struct skl_buf *out, const char *name, uint64_t value)
 {
@@ -32,74 +19,17 @@ static void add(struct skl_buf *out, const char *name, uint64_t value)
     skl_tlv_strz(out, SKL_TAG_STAT, text);
 }
 
-/* -- our control group: below /sys/fs/cgroup as /proc/self/cgroup names it, or that folder itself where it is mounted
- * over it. */
-
-/* Lines are "N:controllers:/path"; the unified hierarchy has no controllers. */
-static struct skl_str group_path(struct skl_str lines, struct skl_str controller)
-{
-    while (lines.p) {
-        struct skl_str path, names, line = skl_str_cut(lines, '\n', &lines);
-
-        (void)skl_str_cut(line, ':', &names);
-        names = skl_str_cut(names, ':', &path);
-        if (path.p && skl_str_eq(names, controller))
-            return path;
-    }
-    return (struct skl_str){0};
-}
-
-/* file: "memory.current", or "memory/memory.usage_in_bytes" of the older hierarchies. */
-static bool read_group(const char *file, char *out, size_t cap)
-{
-    struct skl_str name, controller = skl_str_cut(skl_str(file), '/', &name);
-    char groups[4096], path[4400];
-    struct skl_str group;
-
-    if (!name.p) {
-        name = controller;
-        controller = skl_str_n("", 0);
-    }
-    if (read_file("/proc/self/cgroup", groups, sizeof(groups))) {
-        group = group_path(skl_str(groups), controller);
-        snprintf(path, sizeof(path), "/sys/fs/cgroup/" SKL_STR_FMT SKL_STR_FMT "/" SKL_STR_FMT,
-                 SKL_STR_ARG(controller), SKL_STR_ARG(group), SKL_STR_ARG(name));
-        if (group.p && read_file(path, out, cap))
-            return true;
-    }
-    snprintf(path, sizeof(path), "/sys/fs/cgroup/%s", file);
-    return read_file(path, out, cap);
-}
-
 /* A file of the group that is one number. */
 static bool add_number(struct skl_buf *out, const char *name, const char *file)
 {
     char text[64];
     uint64_t v;
 
-    if (read_group(file, text, sizeof(text)) && skl_str_u64(skl_str_trim(skl_str(text)), &v))
+    if (agent_group_read(file, text, sizeof(text)) && skl_str_u64(skl_str_trim(skl_str(text)), &v))
         add(out, name, v);
     else
         return false;
     return true;
-}
-
-/* "key value" lines: one of them. */
-static bool find_key(const char *file, const char *key, uint64_t *ret)
-{
-    char text[8192];
-    struct skl_str rest;
-
-    if (!read_group(file, text, sizeof(text)))
-        return false;
-    rest = skl_str(text);
-    while (rest.p) {
-        struct skl_str value, name = skl_str_cut(skl_str_cut(rest, '\n', &rest), ' ', &value);
-
-        if (skl_str_eqz(name, key))
-            return skl_str_u64(skl_str_trim(value), ret);
-    }
-    return false;
 }
 
 static uint64_t system_cpu_ns(void)
@@ -108,7 +38,7 @@ static uint64_t system_cpu_ns(void)
     struct skl_str rest, line;
     uint64_t sum = 0, v;
 
-    if (!read_file("/proc/stat", text, sizeof(text)))
+    if (!agent_file_read("/proc/stat", text, sizeof(text)))
         return 0;
     line = skl_str_cut(skl_str(text), '\n', &rest);
     skl_str_cut(line, ' ', &line);
@@ -154,7 +84,7 @@ static void add_block_io(struct skl_buf *out)
     char text[8192];
     struct skl_str rest;
 
-    if (!read_group("io.stat", text, sizeof(text)))
+    if (!agent_group_read("io.stat", text, sizeof(text)))
         return;
     rest = skl_str(text);
     while (rest.p) {
@@ -177,7 +107,7 @@ static void add_network(struct skl_buf *out)
     char text[8192];
     struct skl_str rest;
 
-    if (!read_file("/proc/net/dev", text, sizeof(text)))
+    if (!agent_file_read("/proc/net/dev", text, sizeof(text)))
         return;
     rest = skl_str(text);
     while (rest.p) {
@@ -206,7 +136,7 @@ void agent_stats(struct agent *a, const struct skl_frame *f)
 
     skl_buf_init(&out, 32 * SKL_KIB);
     add(&out, "read_ns", (uint64_t)skl_wall_ns());
-    if (find_key("cpu.stat", "usage_usec", &v))
+    if (agent_group_number("cpu.stat", "usage_usec", &v))
         add(&out, "cpu_ns", v * 1000);
     else
         add_number(&out, "cpu_ns", "cpuacct/cpuacct.usage");
@@ -216,8 +146,8 @@ void agent_stats(struct agent *a, const struct skl_frame *f)
     add_number(&out, "memory_usage", "memory/memory.usage_in_bytes");
     add_number(&out, "memory_limit", "memory.max");
     add_number(&out, "memory_limit", "memory/memory.limit_in_bytes");
-    if (find_key("memory.stat", "inactive_file", &v) ||
-        find_key("memory/memory.stat", "total_inactive_file", &v))
+    if (agent_group_number("memory.stat", "inactive_file", &v) ||
+        agent_group_number("memory/memory.stat", "total_inactive_file", &v))
         add(&out, "inactive_file", v);
     add_pids(&out);
     add_block_io(&out);

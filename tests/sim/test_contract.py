@@ -205,6 +205,13 @@ class Contract(unittest.TestCase):
         self.assertIn(b"A /new", self.docker("diff", "looked-at", check=0).stdout.splitlines())
         self.remove("looked-at")
 
+    def test_a_commit_has_the_files_of_the_run(self):
+        self.docker("run", "--name", "made", "busybox", "sh", "-c", "echo made >/file", check=0)
+        self.docker("commit", "made", "made:1", check=0)
+        self.assertEqual(self.docker("run", "--rm", "made:1", "cat", "/file", check=0).stdout, b"made\n")
+        self.remove("made")
+        self.docker("rmi", "made:1", check=0)
+
     def test_conflicts_and_unknown_names(self):
         self.docker("create", "--name", "taken", "busybox", "true", check=0)
         self.assertIn(b"is already in use", self.docker("create", "--name", "taken", "busybox", "true", check=1).stderr)
@@ -217,6 +224,22 @@ class Contract(unittest.TestCase):
                     "sh", "-c", "touch /ok; sleep 1000", check=0)
         await_true("it is healthy", lambda: self.inspect("healthy", "{{.State.Health.Status}}") == "healthy", 60)
         self.remove("healthy")
+
+
+@unittest.skipIf(KIND == "azf", "the memory there is that of the whole plan")
+class Memory(unittest.TestCase):
+    def test_who_takes_too_much_is_killed_and_that_is_told(self):
+        with Stack(backend=KIND, sim_args=["--memory-limits"]) as s:
+            s.docker("pull", "-q", "busybox", check=0)
+            events = Events(s)
+            s.docker("run", "--name", "greedy", "-m", "512m", "busybox", "tail", "/dev/zero", check=137)
+            events.until("greedy", "die")
+            self.assertEqual(events.actions("greedy"), ["create", "attach", "start", "oom", "die"])
+            self.assertEqual(s.docker("inspect", "-f", "{{.State.OOMKilled}} {{.State.ExitCode}}", "greedy", check=0).stdout,
+                             b"true 137\n")
+            s.docker("run", "--name", "modest", "-m", "512m", "busybox", "sh", "-c", "kill -9 $$", check=137)
+            self.assertEqual(s.docker("inspect", "-f", "{{.State.OOMKilled}}", "modest", check=0).stdout, b"false\n")
+            s.docker("rm", "greedy", "modest", check=0)
 
 
 if __name__ == "__main__":

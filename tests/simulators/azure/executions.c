@@ -153,6 +153,7 @@ static char **expand_all(char **own_v, char *const *env)
 static void fill_container(const struct execution *x, const cJSON *json, const cJSON *secrets,
                            struct sim_container *c)
 {
+    const char *memory = skl_json_get_str(skl_json_get(json, "resources"), "memory");
     const cJSON *item;
 
     push_env(&c->env, "CONTAINER_APP_JOB_NAME", x->job->name);
@@ -176,6 +177,8 @@ static void fill_container(const struct execution *x, const cJSON *json, const c
         c->command = NULL;
     }
     c->args = expand_all(skl_json_get_strv(json, "args"), c->env);
+    /* "0.5Gi", validated; a container that says nothing has 0.5 GiB. */
+    c->memory_bytes = memory ? (int64_t)(strtod(memory, NULL) * (1 << 30)) : 1 << 29;
     cJSON_ArrayForEach(item, skl_json_get(json, "volumeMounts"))
     {
         if (c->n_mounts == SIM_MAX_MOUNTS)

@@ -40,6 +40,8 @@ static const struct skl_option rows[] = {
     {.flag = "--token-lifetime", ROW(token_lifetime_s), .type = SKL_OPTION_INT, .dflt = "3600", .help = "seconds"},
     {.flag = "--stop-grace", ROW(stop_grace_s), .type = SKL_OPTION_INT, .dflt = "30",
      .help = "seconds from SIGTERM to SIGKILL"},
+    {.flag = "--memory-limits", ROW(memory_limits), .type = SKL_OPTION_BOOL,
+     .help = "what uses more memory than its container may have is killed (runc)"},
     {.flag = "--front-end-limit", ROW(front_end_limit_ms), .type = SKL_OPTION_INT, .dflt = "230000",
      .help = "milliseconds after which App Service's front end cuts a request"},
     {.flag = "--log-level", ROW(log_level), .type = SKL_OPTION_ENUM, .choices = "debug|info|warn|error", .dflt = "warn",
@@ -485,7 +487,8 @@ static int run(struct sim_options *o, const sigset_t *signals)
                                                      .agent_path = o->agent,
                                                      .mirror = o->mirror,
                                                      .kind = o->runtime,
-                                                     .stop_grace_ms = o->stop_grace_s * 1000},
+                                                     .stop_grace_ms = o->stop_grace_s * 1000,
+                                                     .memory_limits = o->memory_limits},
                         &s.runtime, &err) < 0 ||
         sim_server_start(o->listen, handle, &s, &server, &err) < 0) {
         fprintf(stderr, "sockerless-sim-azure: %s\n", err.msg);

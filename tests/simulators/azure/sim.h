@@ -18,7 +18,7 @@ struct sim_options {
     int64_t clock_skew_s;
     int64_t latency_ms, ingestion_delay_s, fault_seed, token_lifetime_s, stop_grace_s,
         front_end_limit_ms;
-    bool help, version;
+    bool memory_limits, help, version;
 };
 
 struct token {

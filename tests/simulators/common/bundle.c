@@ -188,7 +188,7 @@ static void add_process(struct skl_json *j, const struct sim_container *c, const
     skl_strv_free(env);
 }
 
-static void add_linux(struct skl_json *j)
+static void add_linux(struct skl_json *j, int64_t memory_bytes)
 {
     static const char *const namespaces[] = {"pid", "ipc", "uts", "mount"};
     static const char *const masked[] = {"/proc/kcore",       "/proc/keys",    "/proc/timer_list",
@@ -203,6 +203,13 @@ static void add_linux(struct skl_json *j)
     }
     skl_json_end_array(j);
     add_strings(j, "maskedPaths", masked);
+    if (memory_bytes > 0) {
+        skl_json_object(j, "resources");
+        skl_json_object(j, "memory");
+        skl_json_int(j, "limit", memory_bytes);
+        skl_json_end_object(j);
+        skl_json_end_object(j);
+    }
     skl_json_end_object(j);
 }
 
@@ -237,7 +244,7 @@ static int write_config(struct sim_runtime *rt, const struct sim_workload_spec *
     skl_json_end_object(&j);
     skl_json_str(&j, "hostname", "workload");
     add_mounts(&j, rt, spec, c, b->dir);
-    add_linux(&j);
+    add_linux(&j, rt->memory_limits ? c->memory_bytes : 0);
     skl_json_end_object(&j);
     return write_text(path, text.p, err);
 }

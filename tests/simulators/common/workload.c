@@ -66,6 +66,7 @@ int sim_runtime_new(const struct sim_runtime_config *c, struct sim_runtime **ret
     rt->agent_path = skl_strdup(c->agent_path);
     rt->mirror = skl_strdup(c->mirror);
     rt->stop_grace_ms = c->stop_grace_ms;
+    rt->memory_limits = c->memory_limits;
     pthread_mutex_init(&rt->images_lock, NULL);
     skl_map_init(&rt->images);
     rt->runc = !skl_streq(c->kind, "process") && runc_works(rt);

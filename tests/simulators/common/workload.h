@@ -26,6 +26,7 @@ struct sim_container {
     char *cwd;                     /* NULL: the image's own */
     struct sim_mount mounts[SIM_MAX_MOUNTS];
     size_t n_mounts;
+    int64_t memory_bytes; /* its limit; 0: none */
 };
 
 struct sim_workload_spec {
@@ -45,6 +46,7 @@ struct sim_runtime_config {
     const char *dir, *agent_path, *mirror;
     const char *kind; /* auto, runc, process */
     int64_t stop_grace_ms;
+    bool memory_limits; /* what goes beyond its limit is killed; under runc only */
 };
 struct sim_runtime;
 int sim_runtime_new(const struct sim_runtime_config *c, struct sim_runtime **ret,

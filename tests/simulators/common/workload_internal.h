@@ -8,7 +8,7 @@
 
 struct sim_runtime {
     char *dir, *agent_path, *mirror;
-    bool runc;
+    bool runc, memory_limits;
     _Atomic int64_t stop_grace_ms; /* shortened at the end */
     pthread_mutex_t images_lock;   /* of `images`; pulls of different images wait for each other */
     struct skl_map images;         /* ref -> struct sim_image */

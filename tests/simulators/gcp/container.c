@@ -312,7 +312,9 @@ static int fill_member(struct instance *x, const cJSON *json, bool is_ingress, s
     const char *name = skl_json_get_str(json, "name");
     char number[24];
     struct sim_container *c = &m->container;
+    const cJSON *limits = skl_json_get(skl_json_get(json, "resources"), "limits");
     const cJSON *mount;
+    double memory_mib = 512;
     int declared = gcp_declared_port(json);
 
     snprintf(number, sizeof(number), "container-%zu", i);
@@ -324,6 +326,8 @@ static int fill_member(struct instance *x, const cJSON *json, bool is_ingress, s
         c->args = skl_json_get_strv(json, "args");
     c->cwd = skl_strdup(skl_json_get_str(json, "workingDir"));
     add_env(x, json, is_ingress, c);
+    (void)gcp_memory(skl_json_get_str(limits, "memory"), &memory_mib); /* validated */
+    c->memory_bytes = (int64_t)(memory_mib * SKL_MIB);
     cJSON_ArrayForEach(mount, skl_json_get(json, "volumeMounts"))
     {
         int rc = add_mount(x, mount, c, err);

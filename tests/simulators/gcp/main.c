@@ -46,6 +46,8 @@ static const struct skl_option rows[] = {
      .help = "seconds that a container may take until it listens"},
     {.flag = "--stop-grace", ROW(stop_grace_s), .type = SKL_OPTION_INT, .dflt = "10",
      .help = "seconds from SIGTERM to SIGKILL"},
+    {.flag = "--memory-limits", ROW(memory_limits), .type = SKL_OPTION_BOOL,
+     .help = "what uses more memory than its container may have is killed (runc)"},
     {.flag = "--docker-runtime", ROW(docker_runtime), .type = SKL_OPTION_BOOL,
      .help = "takes functions of the runtime \"docker\", which Google does not have"},
     {.flag = "--google-uris", ROW(google_uris), .type = SKL_OPTION_BOOL,
@@ -441,7 +443,8 @@ static int prepare(struct sim *s, struct sim_options *o, bool *temporary, struct
                                                       .agent_path = o->agent,
                                                       .mirror = o->mirror,
                                                       .kind = o->runtime,
-                                                      .stop_grace_ms = o->stop_grace_s * 1000},
+                                                      .stop_grace_ms = o->stop_grace_s * 1000,
+                                                      .memory_limits = o->memory_limits},
                          &s->runtime, err);
     if (rc == 0)
         rc = gcp_keys_new(&s->keys, err);

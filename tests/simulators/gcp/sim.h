@@ -28,7 +28,7 @@ struct sim_options {
     char **registries; /* hosts that images may come from beyond Google's and Docker Hub */
     int64_t latency_ms, ingestion_delay_s, fault_seed, token_lifetime_s, stop_grace_s;
     int64_t project_number, read_quota, idle_s, pending_s, startup_s;
-    bool docker_runtime, google_uris, help, version;
+    bool memory_limits, docker_runtime, google_uris, help, version;
 };
 
 struct token {
