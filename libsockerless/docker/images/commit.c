@@ -3,7 +3,7 @@
  * The configuration is the container's, with what the request says instead. Files: those that the workload has changed
  * since it began, what it was given then (layers, copies) among them, as one layer on top of the registry's image;
  * of a container that has not run, its image's layers. A workload that is gone has taken its files along: that is an
- * error and not an image that silently lacks them. What the workload deleted is not known (docs/decisions/0010).
+ * error and not an image that silently lacks them. What the workload deleted is not known (docs/decisions/0011).
  */
 #include <stdio.h>
 
