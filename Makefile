@@ -23,7 +23,7 @@ sim-test-azure: build-san ; @tools/test.sh $(BUILD_SAN) --suite sim-azure
 sim-test-gcp: build-san ; @tools/test.sh $(BUILD_SAN) --suite sim-gcp
 docker-test: build-san ; @tools/install-deps.sh docker-test && tools/test.sh $(BUILD_SAN) --suite docker
 # Clients of other languages, fetched from their registries; each skips when it cannot be had.
-test-clients: build-san ; @tests/clients/install.sh $(BUILD_SAN)/clients; tools/test.sh $(BUILD_SAN) --suite clients
+test-clients: build-san ; @tools/install-deps.sh clients; tests/clients/install.sh $(BUILD_SAN)/clients; tools/test.sh $(BUILD_SAN) --suite clients
 # 500 functions at once: their memory and threads.
 load-test: build ; @tools/test.sh $(BUILD) --suite load
 bench: build ; @tools/bench.sh $(BUILD)

@@ -1,7 +1,10 @@
 #!/usr/bin/python3
-"""Each override of a backend is in its mapping document, and the other way round. Settings: make-configuration.py."""
+"""Documents that speak of the code say what it says: each override of a backend is in its mapping document, and the other way
+round; what docs/operations.md calls a message or a metric is one; links lead somewhere. Settings: make-configuration.py.
+"""
 import os
 import re
+import subprocess
 import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -12,8 +15,59 @@ def read(path):
         return f.read()
 
 
+# What clouds say, not we.
+THEIRS = {"AADSTS7000215", "AuthorizationFailed", "SERVICE_DISABLED"}
+
+
+def tracked(*patterns):
+    return subprocess.check_output(["git", "-C", TOP, "ls-files", *patterns], text=True).split()
+
+
+def literals():
+    """The string literals of the code, those that stand beside each other as one."""
+    text = "\n".join(map(read, tracked("libsockerless/*.c", "backends/*.c", "cmd/*.c", "libsockerless/*.h")))
+    one = r'"(?:[^"\\\n]|\\.)*"'
+    return "\0".join(re.sub(r'"\s*"', "", found) for found in re.findall(rf"{one}(?:\s*{one})*", text))
+
+
+def operations():
+    """Symptoms that no message has, metrics that nobody counts."""
+    text, code = read("docs/operations.md"), literals()
+    symptoms = re.findall(r"^\| `([^`]*)` \|", text[text.index("## Troubleshooting"):], re.M)
+    for symptom in symptoms:
+        # Between the parts stands what printf fills in.
+        parts = [re.escape(part) for part in symptom.split("…")]
+        if symptom not in THEIRS and not re.search("%[.0-9*]*s".join(parts), code):
+            yield f"docs/operations.md: no message says '{symptom}'"
+    for metric in set(re.findall(r"\bsockerless_\w+", text)):
+        if metric not in code:
+            yield f"docs/operations.md: there is no metric {metric}"
+    if len(symptoms) < 20:
+        yield "docs/operations.md: its symptoms were not found"
+
+
+def anchor(heading):
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def links():
+    """Links to files and headings that are not there."""
+    for path in tracked("*.md"):
+        for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", read(path), flags=re.S)):
+            if "://" in target:
+                continue
+            name, _, fragment = target.partition("#")
+            where = os.path.normpath(os.path.join(os.path.dirname(path), name)) if name else path
+            if not os.path.exists(os.path.join(TOP, where)):
+                yield f"{path}: {target} leads nowhere"
+            elif fragment and fragment not in map(anchor, re.findall(r"^#+ (.*)$", read(where), re.M)):
+                yield f"{path}: {where} has no heading {fragment}"
+
+
 def main():
-    wrong = False
+    problems = [*operations(), *links()]
+    print("\n".join(problems))
+    wrong = bool(problems)
     for backend in sorted(os.listdir(os.path.join(TOP, "backends"))):
         if not os.path.exists(os.path.join(TOP, "backends", backend, "config.c")):
             continue

@@ -17,7 +17,8 @@ import gzip
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "sim"))
-from harness import BUILD, SKIP, TOP, Stack, free_port  # noqa: E402
+from harness import BUILD, SKIP, TOP, Stack, await_true, free_port  # noqa: E402
+from walk import walk  # noqa: E402
 
 CACHE = os.environ.get("SKL_CLIENTS_CACHE") or os.path.join(BUILD, "clients")
 TOOLS = ["bash", "cat", "chmod", "chown", "cp", "cut", "date", "dirname", "basename", "env", "grep", "head", "id", "ls",
@@ -31,9 +32,21 @@ def need(*paths):
             sys.exit(SKIP)
 
 
+def environment(stack):
+    return {**stack.env(), "SOCKET": stack.socket, "TESTCONTAINERS_RYUK_DISABLED": "true", "PORT": str(free_port()),
+            "TESTCONTAINERS_HOST_OVERRIDE": "127.0.0.1"}
+
+
+def guide(stack, name, path="", **kw):
+    """A page of docs/guides, typed as it stands; path: where its client is."""
+    folder = os.path.join(stack.dir, "guide")
+    os.makedirs(folder)
+    env = environment(stack)
+    return walk(f"docs/guides/{name}.md", folder, {**env, "PATH": f"{path}:{env['PATH']}".lstrip(":"), **kw.pop("env", {})}, **kw)
+
+
 def run(stack, argv, **kw):
-    env = {**stack.env(), "SOCKET": stack.socket, "TESTCONTAINERS_RYUK_DISABLED": "true", "PORT": str(free_port()),
-           "TESTCONTAINERS_HOST_OVERRIDE": "127.0.0.1", **kw.pop("env", {})}
+    env = {**environment(stack), **kw.pop("env", {})}
     r = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=280, **kw)
     if r.returncode != 0:
         print(r.stdout[-4000:], r.stderr[-6000:], stack.log("backend")[-2000:])
@@ -51,6 +64,7 @@ def all_steps(stack, argv, **kw):
 def python(stack):
     for what in ("docker", "testcontainers"):
         all_steps(stack, [os.path.join(CACHE, "venv/bin/python"), os.path.join(HERE, "python/workload.py"), what])
+    guide(stack, "testcontainers", os.path.join(CACHE, "venv/bin"))
 
 
 def go(stack):
@@ -154,6 +168,7 @@ def compose(stack):
     call("--profile", "once", "down", "-v")
     assert stack.docker("ps", "-aq", check=0).stdout == b""
     assert stack.docker("volume", "ls", "-q", check=0).stdout == b""
+    guide(stack, "compose", env={"DOCKER_BUILDKIT": "0", "COMPOSE_BAKE": "false"})
 
 
 def tools_image(stack):
@@ -206,12 +221,41 @@ def act(stack):
                        "--pull=true"], cwd=project)
     for said in ("the steps hold together", "and go on", "Job succeeded"):
         assert said in text, text[-4000:]
+    said, _ = guide(stack, "act", CACHE)
+    assert "hello from a step" in said and "Job succeeded" in said, said
+
+
+def ssh(stack):
+    """A context by SSH: a real sshd on loopback, its own keys, nobody else let in."""
+    port, folder = free_port(), os.path.join(stack.dir, "ssh")
+    os.makedirs(os.path.join(folder, "bin"))
+    for key in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{folder}/{key}"], check=True)
+    shutil.copy(f"{folder}/user.pub", f"{folder}/authorized")
+    with open(f"{folder}/host.pub") as f, open(f"{folder}/known", "w") as known:
+        known.write("vm.example.org " + f.read())
+    with open(f"{folder}/sshd_config", "w") as f:
+        f.write(f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized\nPidFile none\n"
+                "PasswordAuthentication no\nUsePAM no\nStrictModes no\nPermitRootLogin prohibit-password\n")
+    with open(f"{folder}/ssh_config", "w") as f:
+        f.write(f"Host vm.example.org\n  HostName 127.0.0.1\n  HostKeyAlias vm.example.org\n  Port {port}\n  User root\n"
+                f"  IdentityFile {folder}/user\n  IdentitiesOnly yes\n  UserKnownHostsFile {folder}/known\n"
+                "  GlobalKnownHostsFile /dev/null\n")
+    with open(f"{folder}/bin/ssh", "w") as f:
+        f.write(f"#!/bin/sh\nexec {shutil.which('ssh')} -F {folder}/ssh_config \"$@\"\n")
+    os.chmod(f"{folder}/bin/ssh", 0o755)
+    os.makedirs("/run/sshd", exist_ok=True)
+    server = stack._spawn("sshd", ["/usr/sbin/sshd", "-D", "-e", "-f", f"{folder}/sshd_config"])
+    await_true("sshd", lambda: "Server listening" in stack.log("sshd") or server.poll() is not None)
+    assert server.poll() is None, stack.log("sshd")
+    guide(stack, "docker-context", f"{folder}/bin", section="Over SSH", env={"DOCKER_HOST": ""},
+          replace={"admin@vm.example.org/run/sockerless/aca.sock": "root@vm.example.org" + stack.socket})
 
 
 NEEDS = {
     "python": ["CACHE/venv/bin/python"], "go": ["CACHE/go-clients"], "rust": ["CACHE/rust/debug/bollard-client"],
     "java": ["java", "CACHE/java/target/classes/Workload.class"], "cli": ["docker"], "act": ["CACHE/act", "git", "bash"],
-    "compose": ["CACHE/docker-compose"],
+    "compose": ["CACHE/docker-compose"], "ssh": ["ssh", "/usr/sbin/sshd"],
 }
 
 

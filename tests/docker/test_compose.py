@@ -41,8 +41,9 @@ class Compose(unittest.TestCase):
         cls.stack.__exit__(None, None, None)
 
     def compose(self, *args, check=0, stdin=None):
+        # By the docker CLI, as it does by itself: its own code for `run` starts before it attaches.
         r = subprocess.run(["docker-compose", *args], cwd=self.dir, capture_output=True, timeout=150, text=True, input=stdin,
-                           env={**self.stack.env(), "COMPOSE_INTERACTIVE_NO_CLI": "1"})
+                           env=self.stack.env())
         self.assertEqual(check, r.returncode, f"{args}: {r.stdout[-1500:]} {r.stderr[-3000:]}")
         return r.stdout
 
