@@ -1,14 +1,18 @@
 /* sockerless-agent: the first process of a workload. See docs/agent-protocol.md. */
 #include <errno.h>
+#include <llhttp.h>
+#include <mbedtls/version.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "agent.h"
 #include "base/alloc.h"
+#include "base/build_info.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
@@ -98,6 +102,19 @@ static bool read_option(struct skl_agent_options *o, const char *name, char *val
     return true;
 }
 
+static void print_version(void)
+{
+    SKL_AUTO_BUF struct skl_buf out = {0};
+    char mbedtls[32];
+
+    skl_buf_init(&out, 1024);
+    skl_build_info("sockerless-agent", &out);
+    mbedtls_version_get_string_full(mbedtls);
+    skl_buf_addf(&out, "libuv/%s %s llhttp/%d.%d.%d\n", uv_version_string(), mbedtls,
+                 LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR, LLHTTP_VERSION_PATCH);
+    fputs(out.p, stdout);
+}
+
 /* -1: go on; else the exit code. */
 static int read_arguments(struct skl_agent_options *o, char **argv)
 {
@@ -111,7 +128,7 @@ static int read_arguments(struct skl_agent_options *o, char **argv)
             break;
         }
         if (strcmp(*argv, "--version") == 0) {
-            puts("sockerless-agent " SKL_VERSION);
+            print_version();
             return 0;
         }
         if (strcmp(*argv, "--help") == 0) {

@@ -26,6 +26,7 @@
 #include "daemon/settings.h"
 #include "daemon/startup_pages.h"
 #include "daemon/tls_files.h"
+#include "daemon/version.h"
 #include "driver/workload.h"
 
 #define DEFAULT_HOST     "unix:///run/sockerless/docker.sock"
@@ -388,7 +389,7 @@ static int print_and_exit(struct daemon *d)
 
     skl_buf_init(&out, SKL_MIB);
     if (d->settings.version) {
-        skl_buf_addf(&out, "%s %s\n", d->b->program, SKL_VERSION);
+        skl_version(d->b->program, &out);
     } else if (d->settings.help) {
         skl_buf_addf(&out,
                      "Usage: %s [option]...\n       %s doctor [--json] [option]...\n"

@@ -102,7 +102,7 @@ class Installed(unittest.TestCase):
             self.assertGreater(len(names), 4)
             for word in re.findall(r"(?m)^  (--?[a-z-]+)|\b((?:SOCKERLESS|AZURE|GOOGLE|IDENTITY)_[A-Z_]+)$", told):
                 self.assertIn("".join(word), flat, page)
-            for line in re.findall(r"with containers on (.*)\.|^        (.*?)(?:; may be repeated)?(?: \(default.*)?(?: \(required\))?$", told, re.M):
+            for line in re.findall(r"with containers on (.*?)\.|^        (.*?)(?:; may be repeated)?(?: \(default.*)?(?: \(required\))?$", told, re.M):
                 self.assertIn("".join(line), flat, page)
 
     def test_default_settings_are_the_defaults(self):
@@ -138,7 +138,40 @@ class Installed(unittest.TestCase):
             self.assertEqual(self.complete(backend, "--agent-tls-c"), ["--agent-tls-cert", "--agent-tls-ca"])
             self.assertEqual(self.complete(backend, "--log-level", ""), ["debug", "info", "warn", "error"])
             self.assertCountEqual(self.complete(backend, "--tlskey", self.path("lib/sys")), [self.path("lib/systemd"), self.path("lib/sysusers.d")])
+            self.assertEqual(self.complete(backend, "do"), ["doctor"])
             self.assertEqual(self.complete(backend, "--tls", "--he"), ["--help"])
+
+
+class Version(unittest.TestCase):
+    def build_info(self, script, **env):
+        with tempfile.TemporaryDirectory(prefix="skl-info-", dir="/tmp") as folder:
+            done = run(script, folder + "/info.h", env={"PATH": os.environ["PATH"], **env})
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with open(folder + "/info.h") as f:
+                return dict(re.findall(r'^#define SKL_BUILD_(\w+) "(.*)"$', f.read(), re.M))
+
+    def test_it_tells_version_build_and_libraries(self):
+        with open(os.path.join(harness.TOP, "VERSION")) as f:
+            version = f.read().strip()
+        for binary in [program(b) for b in BACKENDS] + [f"{harness.BUILD}/cmd/sockerless-agent"]:
+            first, second, *libraries = subprocess.check_output([binary, "--version"], text=True).splitlines()
+            self.assertEqual(first, f"{os.path.basename(binary)} {version}")
+            self.assertRegex(second, r"^build ([0-9a-f]{12}(-dirty)?|release)( of \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?, (gcc|clang) [\d.]+$")
+            for library in ("libuv", "mbed TLS", "llhttp", *(() if "agent" in binary else ("libcurl", "SQLite", "cJSON", "zlib"))):
+                self.assertRegex("\n".join(libraries), rf"\b{library}[ /]\d+\.\d+")
+
+    def test_the_time_is_told_and_not_the_clock(self):
+        script = os.path.join(harness.TOP, "tools/build-info.py")
+        self.assertEqual(self.build_info(script, SOURCE_DATE_EPOCH="86400")["DATE"], "1970-01-02T00:00:00Z")
+        self.assertEqual(self.build_info(script), self.build_info(script))
+
+    def test_a_tarball_is_a_release(self):
+        """Also one that is unpacked inside some checkout."""
+        with tempfile.TemporaryDirectory(prefix="skl-git-", dir="/tmp") as folder:
+            subprocess.check_call(["git", "init", "-q", folder])
+            os.makedirs(folder + "/sockerless/tools")
+            shutil.copy(os.path.join(harness.TOP, "tools/build-info.py"), folder + "/sockerless/tools")
+            self.assertEqual(self.build_info(folder + "/sockerless/tools/build-info.py"), {"COMMIT": "release", "DATE": ""})
 
 
 class SocketActivation(unittest.TestCase):
