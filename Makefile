@@ -4,7 +4,7 @@ BUILD_SAN := build-san
 # Whose backend `demo` and `run` show: aca, azf or gcf.
 BACKEND   := aca
 
-.PHONY: all deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients tf-test load-test bench check-model fuzz tsan configuration fmt analyze clean
+.PHONY: all dist deb deb-test deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients tf-test load-test bench check-model fuzz tsan configuration fmt analyze clean
 
 all: build
 
@@ -39,8 +39,13 @@ tsan: deps ; @tools/configure.sh build-tsan threads && ninja -C build-tsan && to
 
 # docs/configuration.md and the tables of settings, of the option tables in the code.
 configuration: build-san ; @tools/make-configuration.py $(BUILD_SAN)/packaging/options
+# The release tarball of the commit that is checked out, and Debian packages out of it; both in build-deb.
+dist: ; @tools/dist.sh build-deb
+deb: ; @tools/install-deps.sh deb && tools/deb.sh build-deb
+# Each package on a clean Debian 12 with systemd: installed, used, upgraded, removed.
+deb-test: build-san deb ; @tools/deb-test.sh $(BUILD_SAN) build-deb
 
 fmt: ; clang-format -i $$(git ls-files '*.c' '*.h' | grep -v -e settings.c -e /config.c)
 # gcc -fanalyzer, clang-tidy and shellcheck; fails on any finding.
 analyze: deps ; @tools/analyze.sh
-clean: ; rm -rf $(BUILD) $(BUILD_SAN) build-fuzz build-analyze build-tsan
+clean: ; rm -rf $(BUILD) $(BUILD_SAN) build-fuzz build-analyze build-tsan build-deb

@@ -131,20 +131,22 @@ class Stack:
         await_true("simulator", lambda: "listening on " in self.log("sim"))
         self.sim = self.log("sim").split("listening on ", 1)[1].split()[0]
 
-    def start_backend(self, expect_ready=True):
-        self.socket = os.path.join(self.dir, "docker.sock")
-        env = {"PATH": os.environ["PATH"], "SOCKERLESS_ENDPOINT_URL": self.sim,
-               **SETTINGS[self.kind],
-               "SOCKERLESS_REGISTRY_MIRROR": f"http://{self.registry}"}
+    def settings(self):
+        env = {"SOCKERLESS_ENDPOINT_URL": self.sim, **SETTINGS[self.kind], "SOCKERLESS_REGISTRY_MIRROR": f"http://{self.registry}"}
         if self.kind == "gcf":
             env["GOOGLE_APPLICATION_CREDENTIALS"] = f"{self.dir}/credentials/service_account.json"
-        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
-            if name in os.environ:
-                env[name] = os.environ[name]
         if self.mode == "reverse":
             env["SOCKERLESS_CALLBACK_URL"] = f"http://127.0.0.1:{self.callback_port}/agent/v1"
             env["SOCKERLESS_AGENT_LISTEN"] = f"127.0.0.1:{self.agent_port}"
         env.update(self.extra_env)
+        return env
+
+    def start_backend(self, expect_ready=True):
+        self.socket = os.path.join(self.dir, "docker.sock")
+        env = {"PATH": os.environ["PATH"], **self.settings()}
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
+            if name in os.environ:
+                env.setdefault(name, os.environ[name])
         self.backend = self._spawn("backend", [f"{BUILD}/cmd/sockerless-backend-{self.kind}", "-H", f"unix://{self.socket}",
                                                "--state-dir", f"{self.dir}/state", *self.args], env)
         if expect_ready:

@@ -20,7 +20,7 @@ if [ ! -e "$installed" ] || [ "$(cat "$installed")" != "$wanted" ]; then
     chmod 755 "$folder" # apt reads it as another user
     sockerless-fetch get "$url" "$folder/package.deb"
     echo "$sum  $folder/package.deb" | sha256sum --check --quiet
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --allow-downgrades "$folder/package.deb"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --reinstall --allow-downgrades "$folder/package.deb"
     systemctl enable "$SERVICE"
     systemctl restart "$SERVICE"
     mkdir -p "$(dirname "$installed")"
