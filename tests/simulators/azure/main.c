@@ -447,21 +447,6 @@ static void stop_all(struct sim *s)
     }
 }
 
-static int prepare_dir(struct sim_options *o, bool *temporary, struct skl_error *err)
-{
-    char path[] = "/tmp/skl-sim-XXXXXX";
-
-    *temporary = skl_str_empty(o->state_dir);
-    if (*temporary) {
-        if (!mkdtemp(path))
-            return skl_fail_errno(err, errno, "making a temporary folder");
-        skl_strset(&o->state_dir, path);
-    } else if (mkdir(o->state_dir, 0700) < 0 && errno != EEXIST) {
-        return skl_fail_errno(err, errno, "--state-dir '%s'", o->state_dir);
-    }
-    return 0;
-}
-
 static int run(struct sim_options *o, const sigset_t *signals)
 {
     static struct sim s = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -482,7 +467,7 @@ static int run(struct sim_options *o, const sigset_t *signals)
         return 2;
     }
     seed(&s);
-    if (prepare_dir(o, &temporary, &err) < 0 ||
+    if (sim_paths(&o->state_dir, &o->agent, &temporary, &err) < 0 ||
         sim_runtime_new(&(struct sim_runtime_config){.dir = o->state_dir,
                                                      .agent_path = o->agent,
                                                      .mirror = o->mirror,

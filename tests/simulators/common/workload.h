@@ -79,6 +79,9 @@ int sim_process_spawn(struct sim_process *p, struct skl_error *err);
 /* Runs a tool to its end; its stderr is the error's text. */
 int sim_tool_run(char *const *argv, struct skl_error *err);
 
+/* paths.c: the state directory (made; *state_dir empty: a temporary one) and the agent, by their whole paths. */
+int sim_paths(char **state_dir, char **agent, bool *temporary, struct skl_error *err);
+
 /* bundle.c: root file systems and runc's config.json */
 struct sim_bundle {
     char *dir, *rootfs;

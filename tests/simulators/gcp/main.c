@@ -402,21 +402,6 @@ static void *keep_house(void *arg)
     return NULL;
 }
 
-static int prepare_dir(struct sim_options *o, bool *temporary, struct skl_error *err)
-{
-    char path[] = "/tmp/skl-sim-XXXXXX";
-
-    *temporary = skl_str_empty(o->state_dir);
-    if (*temporary) {
-        if (!mkdtemp(path))
-            return skl_fail_errno(err, errno, "making a temporary folder");
-        skl_strset(&o->state_dir, path);
-    } else if (mkdir(o->state_dir, 0700) < 0 && errno != EEXIST) {
-        return skl_fail_errno(err, errno, "--state-dir '%s'", o->state_dir);
-    }
-    return 0;
-}
-
 static int prepare(struct sim *s, struct sim_options *o, bool *temporary, struct skl_error *err)
 {
     pthread_condattr_t monotonic;
@@ -435,7 +420,7 @@ static int prepare(struct sim *s, struct sim_options *o, bool *temporary, struct
                         "--fault '%s': use 429:P,500:P,drop:P,slow:P or "
                         "METHOD=KIND*N",
                         o->fault);
-    rc = prepare_dir(o, temporary, err);
+    rc = sim_paths(&o->state_dir, &o->agent, temporary, err);
     if (rc < 0)
         return rc;
     s->state_dir = o->state_dir;
