@@ -108,4 +108,4 @@ def main():
     if absent:
         print("skipped: there is no", ", no ".join(absent))
         sys.exit(harness.SKIP)
-    unittest.main(argv=[sys.argv[0], "-v"])
+    unittest.main(argv=[sys.argv[0], "-v", *sys.argv[1:]])
