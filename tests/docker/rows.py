@@ -666,6 +666,44 @@ TYPES = [
     R("DELETE", "/containers/linked", set_up=True),
 ]
 
+def refused(host=None, **more):
+    """What no Engine takes, whether or not it would have an effect here."""
+    what = json.dumps(host or more) if not (host and more) else json.dumps([host, more])
+    return R("POST", CREATE_PATH + "?name=refused", container("true", HostConfig=host or {}, **more), note=f"refused {what}")
+
+
+SHARED = {"NetworkMode": "container:made"}
+REFUSED = [
+    refused(SHARED, Hostname="h"),
+    refused({**SHARED, "ExtraHosts": ["a:1.2.3.4"]}),
+    refused(SHARED, MacAddress="02:42:ac:11:00:05"),
+    refused({"NetworkMode": "host"}, MacAddress="02:42:ac:11:00:05"),
+    refused({**SHARED, "PortBindings": {"80/tcp": [{"HostPort": ""}]}}),
+    refused({**SHARED, "PublishAllPorts": True}),
+    refused(SHARED, ExposedPorts={"80/tcp": {}}),
+    refused({**SHARED, "Links": ["made"]}),
+    refused({**SHARED, "Dns": ["1.1.1.1"]}),
+    refused({"UTSMode": "host"}, Hostname="h"),
+    *[refused(host) for host in (
+        {"PidMode": "container:nobody"}, {"IpcMode": "container:nobody"}, {"Isolation": "zz"}, {"Runtime": "zz"},
+        {"CgroupnsMode": "zz"}, {"CapAdd": ["nope"]}, {"CapDrop": ["CAP_NOPE"]}, {"SecurityOpt": ["zz"]}, {"SecurityOpt": ["zz=1"]},
+        {"SecurityOpt": ["no-new-privileges=zz"]}, {"VolumesFrom": ["nobody"]}, {"OomScoreAdj": 5000}, {"MemorySwappiness": 500},
+        {"CpuPeriod": 5}, {"CpuQuota": 5}, {"CpusetCpus": "zz"}, {"CpusetMems": "1-"}, {"LogConfig": {"Type": "json-file", "Config": {"zz": "1"}}},
+        {"LogConfig": {"Type": "local", "Config": {"tag": "1"}}}, {"Tmpfs": {"rel": ""}}, {"Tmpfs": {"/": ""}},
+        {"Tmpfs": {"/c": ""}, "Binds": ["vol-of-made:/c"]}, {"Mounts": [{"Type": "volume", "Target": "/", "Source": "vol-of-made"}]},
+        {"Mounts": [{"Type": "npipe", "Target": "/x", "Source": "x"}]})],
+    R("POST", CREATE_PATH + "?name=taken", container("true", HostConfig={
+        "CapAdd": ["all", "net_admin", "CAP_CHOWN"], "CapDrop": ["ALL"], "OomScoreAdj": -5, "MemorySwappiness": -1, "Isolation": "Default",
+        "SecurityOpt": ["no-new-privileges", "label:disable", "seccomp=unconfined", "no-new-privileges=true"],
+        "LogConfig": {"Type": "json-file", "Config": {"max-size": "1m", "mode": "non-blocking", "max-buffer-size": "1m", "tag": "t"}}}),
+      note="options that are taken"),
+    R("DELETE", "/containers/taken", set_up=True),
+]
+
+
+REFUSED.append(R("POST", "/images/create?fromImage={registry_path}/library/busybox&tag=latest&platform=a/b/c/d", note="platform"))
+
+
 def names_of(containers):
     return sorted(name for c in containers for name in c["Names"] if name.startswith("/filter"))
 
@@ -735,4 +773,4 @@ EVENTS = [
     R("GET", '/events?since=1&until=1700000000', note="nothing in the past"),
 ]
 
-ROWS = SYSTEM + CREATE + RUN + EXEC + ARCHIVE + PAUSE + END + EVENTS + IMAGES + BUILD + IMPORT + NETWORKS + ADDRESSES + VOLUMES + FILTERS + TYPES + SWARM
+ROWS = SYSTEM + CREATE + RUN + EXEC + ARCHIVE + PAUSE + END + EVENTS + IMAGES + BUILD + IMPORT + NETWORKS + ADDRESSES + VOLUMES + FILTERS + REFUSED + TYPES + SWARM

@@ -60,6 +60,7 @@ docker rm w-1
 docker pause w-1
 docker exec w-1 true
 docker unpause w-1
+docker pause w-1; docker kill -s TERM w-1; docker wait w-1
 docker start w-1
 docker stop w-1
 docker stop w-1
@@ -83,6 +84,7 @@ docker start -a c-1
 docker rm -f c-1
 docker run $N --name l-1 busybox sh -c 'for i in 1 2 3 4 5; do echo line $i; done' >/dev/null; docker logs --tail 2 l-1; docker logs -f l-1
 docker logs --since 2000000000 l-1; docker rm l-1
+docker run $N --name l-2 -l app=web -l b=2 -e 'E=a b' --log-opt labels=app,none --log-opt env-regex='^E$' --log-opt tag=t busybox echo told >/dev/null; docker logs --details l-2; docker rm l-2
 docker run $N -d --name f-1 busybox sh -c 'for i in 1 2 3; do echo $i; sleep 0.2; done; exit 5' >/dev/null; docker logs -f f-1; docker wait f-1; docker rm f-1
 docker run $N -d --name a-1 busybox sh -c 'sleep 1; echo attached output; exit 6' >/dev/null; docker attach a-1; docker rm a-1
 docker run $N -d -i --name i-1 busybox sh >/dev/null; (echo 'echo typed; exit 8'; sleep 1) | docker attach i-1; docker wait i-1; docker rm -f i-1

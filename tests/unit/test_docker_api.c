@@ -304,7 +304,7 @@ START_TEST(what_was_sent_is_shown_again_with_dockers_defaults)
 {
     docker_create(
         "?name=kept",
-        "{\"Image\":\"busybox\",\"hostconfig\":{\"memory\":536870912,\"CapAdd\":[\"NET\"],"
+        "{\"Image\":\"busybox\",\"hostconfig\":{\"memory\":536870912,\"CapAdd\":[\"NET_RAW\"],"
         "\"Binds\":[\"vol1:/v:ro\"],\"PortBindings\":{\"80/tcp\":[{\"HostPort\":\"0\"}]},"
         "\"Ulimits\":[{\"Name\":\"nofile\",\"Soft\":1,\"Hard\":2}]},\"Volumes\":{\"/w\":{}}}");
     AUTO_ANSWER a = docker_call("GET", "/containers/kept/json", NULL);
@@ -345,8 +345,8 @@ END_TEST
 START_TEST(warnings_name_what_has_no_effect)
 {
     AUTO_ANSWER a = docker_call("POST", "/containers/create",
-                                "{\"Image\":\"busybox\",\"HostConfig\":{\"CapAdd\":[\"X\"],"
-                                "\"SecurityOpt\":[\"y\"]}}");
+                                "{\"Image\":\"busybox\",\"HostConfig\":{\"CapAdd\":[\"MKNOD\"],"
+                                "\"SecurityOpt\":[\"label=disable\"]}}");
     AUTO_ANSWER none = docker_call("POST", "/containers/create",
                                    "{\"Image\":\"busybox\",\"HostConfig\":{\"MemorySwappiness\":-1,"
                                    "\"PidsLimit\":0,\"ConsoleSize\":[0,0],\"RestartPolicy\":"

@@ -113,6 +113,8 @@ static int parse(struct skl_create *x, const cJSON *body, struct skl_error *err)
                              host, &x->host, err);
     if (rc == 0)
         rc = skl_create_check_config(x, err);
+    if (rc == 0)
+        rc = skl_create_check_host(x, err);
     return rc;
 }
 

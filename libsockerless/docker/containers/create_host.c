@@ -7,8 +7,10 @@
 #include "base/limits.h"
 #include "docker/containers/create_internal.h"
 
-#define MIN_MEMORY   (6 * INT64_C(1048576))
-#define MAX_QUOTA_US INT64_C(1000000000) /* 10,000 processors with the default period */
+#define MIN_MEMORY    (6 * INT64_C(1048576))
+#define MIN_PERIOD_US 1000
+#define MAX_PERIOD_US 1000000
+#define MAX_QUOTA_US  INT64_C(1000000000) /* 10,000 processors with the default period */
 
 static int64_t number(const struct skl_create *x, const char *name)
 {
@@ -246,6 +248,12 @@ int skl_create_take_size(struct skl_create *x, struct skl_error *err)
         return skl_fail(err, SKL_E_INVALID,
                         "Minimum memory limit can not be less than memory reservation limit, see "
                         "usage");
+    if (period != 0 && (period < MIN_PERIOD_US || period > MAX_PERIOD_US))
+        return skl_fail(err, SKL_E_INVALID,
+                        "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s "
+                        "(i.e. 1000000)");
+    if (quota > 0 && quota < MIN_PERIOD_US)
+        return skl_fail(err, SKL_E_INVALID, "CPU cfs quota can not be less than 1ms (i.e. 1000)");
     if (quota > MAX_QUOTA_US)
         return skl_fail(err, SKL_E_INVALID, "CPU cfs quota is too large");
     if (nano == 0 && quota > 0)

@@ -33,6 +33,8 @@ struct skl_create {
 /* create_config.c: Config is checked, merged with the image's, typed members filled. */
 int skl_create_check_config(struct skl_create *x, struct skl_error *err);
 int skl_create_merge_image(struct skl_create *x, struct skl_error *err);
+/* create_check.c: values as they were sent that no Engine takes. */
+int skl_create_check_host(struct skl_create *x, struct skl_error *err);
 /* create_host.c: HostConfig. */
 int skl_create_take_host(struct skl_create *x, struct skl_error *err);
 /* Parts of it that an update shares: x->host into the typed members of x->c. */

@@ -251,7 +251,7 @@ static int take_typed_mount(struct skl_create *x, const cJSON *mount, const char
                             "empty");
         return refuse_host_path(x, source, err);
     }
-    if (skl_streq(type, "npipe") || skl_streq(type, "cluster") || skl_streq(type, "image"))
+    if (skl_streq(type, "cluster") || skl_streq(type, "image"))
         return skl_fail(err, SKL_E_UNSUPPORTED,
                         "mounts of type %s are not available on %s: use a volume or docker cp",
                         type, x->engine->backend->title);
@@ -272,11 +272,16 @@ static int take_mount(struct skl_create *x, const cJSON *mount, struct skl_error
         return skl_fail(err, SKL_E_INVALID,
                         "invalid mount config for type \"%.50s\": field Target must not be empty",
                         type);
-    if (!clean || skl_streq(clean, "/"))
+    if (!clean)
         return skl_fail(err, SKL_E_INVALID,
-                        "invalid mount config for type \"%.50s\": invalid mount path: '%.200s' %s",
-                        type, target,
-                        clean ? "mount path must not be '/'" : "mount path must be absolute");
+                        "invalid mount config for type \"%.50s\": invalid mount path: '%.200s' "
+                        "mount path must be absolute",
+                        type, target);
+    if (skl_streq(clean, "/"))
+        return skl_fail(err, SKL_E_INVALID,
+                        "invalid mount config for type \"%.50s\": invalid specification: "
+                        "destination can't be '/'",
+                        type);
     rc = x->version >= 142 ? refuse_options(mount, type, err) : 0;
     if (rc < 0)
         return rc;
@@ -320,10 +325,12 @@ static int take_volumes_from(struct skl_create *x, const char *text, struct skl_
     bool rw = true;
     int rc = check_mode(mode_text, &rw, err);
 
-    if (rc == 0)
-        rc = skl_container_find(x->engine->store, ref, &from, err);
     if (rc < 0)
         return rc;
+    if (skl_container_find(x->engine->store, ref, &from, err) < 0) {
+        err->kind = SKL_E_INVALID; /* it is not what the request is about */
+        return -SKL_E_INVALID;
+    }
     for (size_t i = 0; i < from->spec.n_mounts; i++) {
         const struct skl_mount *m = &from->spec.mounts[i];
         struct skl_mount *copy;
@@ -358,14 +365,18 @@ int skl_create_take_mounts(struct skl_create *x, struct skl_error *err)
     }
     cJSON_ArrayForEach(item, skl_json_get(x->host, "Tmpfs"))
     {
-        char *destination;
-        int rc = take_destination(item->string, item->string, &destination, err);
+        SKL_AUTO_STR char *destination = skl_path_clean(item->string);
 
-        if (rc < 0)
-            return rc;
+        if (!destination)
+            return skl_fail(err, SKL_E_INVALID,
+                            "invalid mount path: '%.200s' mount path must be absolute",
+                            item->string);
+        if (skl_streq(destination, "/"))
+            return skl_fail(err, SKL_E_INVALID, "invalid specification: destination can't be '/'");
+        if (find_mount(&x->c->spec, destination))
+            return duplicate(destination, err);
         skl_buf_addf(&x->warnings, "%.200s is an ordinary folder of the container, no tmpfs.\n",
                      destination);
-        free(destination);
     }
     cJSON_ArrayForEach(item, skl_json_get(x->config, "Volumes"))
     {

@@ -163,12 +163,6 @@ static int64_t read_tail(struct skl_request *r)
     return tail < 0 ? -1 : tail;
 }
 
-static char *details_of(const struct skl_container *c)
-{
-    /* The log options that name labels and variables are not kept: an Engine without them gives a lone space. */
-    return skl_strdup("");
-}
-
 static int read_format(struct skl_request *r, const struct skl_container *c,
                        struct skl_logs_format *f, struct skl_error *err)
 {
@@ -185,7 +179,7 @@ static int read_format(struct skl_request *r, const struct skl_container *c,
     if (!read_time(r, "since", &f->since_ns, err) || !read_time(r, "until", &f->until_ns, err))
         return -SKL_E_INVALID;
     if (skl_request_query_bool(r, "details", false))
-        f->details = details_of(c);
+        f->details = skl_logs_details(c);
     return 0;
 }
 

@@ -14,6 +14,7 @@ struct skl_logs_format {
 /* The line with its newline, if it has one. */
 void skl_logs_write_line(struct skl_http *x, const struct skl_logs_format *f, int stream_no,
                          int64_t time_ns, struct skl_str line);
+char *skl_logs_details(const struct skl_container *c); /* owned; logs_details.c */
 /* Answers from the cloud's log service (backend->container_logs); swallows the format's details. */
 void skl_logs_from_cloud(struct skl_request *r, struct skl_container *c, struct skl_logs_format *f);
 

@@ -86,6 +86,15 @@ static const char *known_architecture(const char *name)
     return name;
 }
 
+static size_t count_slashes(struct skl_str s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++)
+        n += s.p[i] == '/';
+    return n;
+}
+
 int skl_platform_parse(const char *text, struct skl_platform *ret, struct skl_error *err)
 {
     struct skl_str rest = skl_str_trim(skl_str(text));
@@ -111,6 +120,9 @@ int skl_platform_parse(const char *text, struct skl_platform *ret, struct skl_er
                             "\"%.100s\": unknown operating system or architecture: invalid "
                             "argument",
                             text);
+    if (count_slashes(rest) > 2)
+        return skl_fail(err, SKL_E_INVALID,
+                        "\"%.100s\": cannot parse platform specifier: invalid argument", text);
     struct skl_str first = skl_str_cut(rest, '/', &rest);
 
     if (!rest.p && !skl_str_eqz(first, "linux") && !skl_str_eqz(first, "windows")) {

@@ -100,6 +100,16 @@ static void stop_platform(struct skl_flow *f)
 
 /* -- through the agent */
 
+/* A paused process takes a signal that shall end it only when it goes on. */
+static void resume_paused(struct skl_engine *e, struct skl_container *c)
+{
+    struct skl_error err;
+
+    if (c->state == SKL_CONTAINER_PAUSED &&
+        skl_driver_pause(skl_workload_of(e->runtime, c), false, &err) == 0)
+        (void)skl_container_paused(e->store, c, false, &err); /* it ends in a moment */
+}
+
 /* The command is over and its volumes are on their way: nobody needs to be hurried. */
 static bool is_ending(struct skl_flow *f, skl_timer_cb *again)
 {
@@ -173,9 +183,7 @@ static void stop_run(struct skl_flow *f)
     skl_container_set_manual_stop(f->l->e->store, f->c, true);
     await_exit(f);
     signal_event(f, signo);
-    /* A paused process would take the signal only after it goes on. */
-    if (f->c->state == SKL_CONTAINER_PAUSED && skl_driver_pause(w, false, &err) == 0)
-        (void)skl_container_paused(f->l->e->store, f->c, false, &err); /* it ends in a moment */
+    resume_paused(f->l->e, f->c);
     if (!skl_workload_session(w) || skl_driver_signal(w, signo, &err) < 0) {
         stop_platform(f);
         return;
@@ -405,6 +413,8 @@ void skl_lifecycle_kill(struct skl_engine *e, struct skl_container *c, const cha
     snprintf(k->id, sizeof(k->id), "%s", c->id);
     if (skl_workload_session(w) && skl_driver_signal(w, signo, &err) == 0) {
         if (signo != SIGKILL) {
+            if (ends_for_good(c, signo))
+                resume_paused(e, c);
             skl_defer(e->loop, kill_deferred, k);
             return;
         }
