@@ -24,6 +24,15 @@ static void check_text(const cJSON *item)
     SKL_ASSERT(skl_json_parse(skl_str(text), &again, NULL) == 0);
 }
 
+/* Other containers are the store's matter. */
+static bool without_others(struct skl_create *x)
+{
+    skl_fields_set(x->host, "VolumesFrom", NULL);
+    skl_fields_set(x->host, "PidMode", NULL);
+    skl_fields_set(x->host, "IpcMode", NULL);
+    return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     static const struct skl_backend backend = {
@@ -52,10 +61,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
                         &err) == 0 &&
         skl_fields_take(skl_host_config_fields, skl_host_config_fields_count, "HostConfig",
                         skl_json_get(body, "HostConfig"), &x.host, &err) == 0 &&
-        skl_create_check_config(&x, &err) == 0 && skl_create_merge_image(&x, &err) == 0 &&
+        skl_create_check_config(&x, &err) == 0 && without_others(&x) &&
+        skl_create_check_host(&x, &err) == 0 && skl_create_merge_image(&x, &err) == 0 &&
         skl_create_take_host(&x, &err) == 0 && skl_create_check_limits(&x, &err) == 0) {
-        /* The containers of VolumesFrom are the store's matter. */
-        skl_fields_set(x.host, "VolumesFrom", NULL);
         (void)skl_create_take_mounts(&x, &err);
         check_text(x.config);
         check_text(x.host);
