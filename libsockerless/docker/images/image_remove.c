@@ -59,23 +59,28 @@ static int check_users(const struct removal *x, struct skl_error *err)
     return 0;
 }
 
-/* Digests that go with their last tag go without a word. */
-static int untag(struct removal *x, const char *ref, bool told, struct skl_error *err)
+static void tell_untagged(struct removal *x, const char *ref)
+{
+    skl_json_object(&x->j, NULL);
+    skl_json_str(&x->j, "Untagged", ref);
+    skl_json_end_object(&x->j);
+}
+
+/* Digests that go with their last tag go without an event. */
+static int untag(struct removal *x, const char *ref, bool with_event, struct skl_error *err)
 {
     SKL_AUTO_STR char *copy = skl_strdup(ref);
     int rc = skl_image_untag(x->s, x->i, copy, err);
 
     if (rc == 0) {
-        if (told)
+        if (with_event)
             skl_image_event(x->e, x->i, "untag", NULL);
-        skl_json_object(&x->j, NULL);
-        skl_json_str(&x->j, "Untagged", copy);
-        skl_json_end_object(&x->j);
+        tell_untagged(x, copy);
     }
     return rc;
 }
 
-/* Digests of a repository go with its last tag; all of them when `repository` is NULL. */
+/* Digests of a repository go with its last tag. */
 static int untag_digests(struct removal *x, const char *repository, struct skl_error *err)
 {
     int rc = 0;
@@ -83,10 +88,10 @@ static int untag_digests(struct removal *x, const char *repository, struct skl_e
     for (size_t n = 0; rc == 0 && x->i->digests && x->i->digests[n];) {
         SKL_AUTO_STR char *name = skl_image_repository(x->i->digests[n]);
 
-        if (repository && !skl_streq(name, repository))
+        if (!skl_streq(name, repository))
             n++;
         else
-            rc = untag(x, x->i->digests[n], !repository, err);
+            rc = untag(x, x->i->digests[n], false, err);
     }
     return rc;
 }
@@ -110,17 +115,34 @@ static bool in_several_repositories(const struct skl_image *i)
     return first && tags_in(i, first) < skl_strv_len(i->refs);
 }
 
-static int delete_image(struct removal *x, struct skl_error *err)
+/* With all its names, in one write: a daemon that dies here leaves no image without a name. */
+static int delete_image(struct removal *x, bool digests_with_event, struct skl_error *err)
 {
     SKL_AUTO_STR char *id = skl_strdup(x->i->id);
-    int rc = skl_image_remove(x->s, x->i, err);
+    char **refs = skl_strv_dup(x->i->refs), **digests = skl_strv_dup(x->i->digests);
+    struct skl_labels labels = {0};
+    int rc;
 
+    skl_labels_copy(&labels, &x->i->labels);
+    rc = skl_image_remove(x->s, x->i, err);
     if (rc == 0) {
+        for (char **p = refs; p && *p; p++) {
+            skl_image_event_of(x->e, id, "untag", id, &labels);
+            tell_untagged(x, *p);
+        }
+        for (char **p = digests; p && *p; p++) {
+            if (digests_with_event)
+                skl_image_event_of(x->e, id, "untag", id, &labels);
+            tell_untagged(x, *p);
+        }
         skl_image_event_of(x->e, id, "delete", id, NULL);
         skl_json_object(&x->j, NULL);
         skl_json_str(&x->j, "Deleted", id);
         skl_json_end_object(&x->j);
     }
+    skl_labels_fini(&labels);
+    skl_strv_free(refs);
+    skl_strv_free(digests);
     return rc;
 }
 
@@ -134,11 +156,22 @@ static int remove_by_id(struct removal *x, struct skl_error *err)
                         "multiple repositories",
                         SHORT_ID, short_id(x->i));
     rc = check_users(x, err);
-    while (rc == 0 && x->i->refs && x->i->refs[0])
-        rc = untag(x, x->i->refs[0], true, err);
-    if (rc == 0)
-        rc = untag_digests(x, NULL, err);
-    return rc < 0 ? rc : delete_image(x, err);
+    return rc < 0 ? rc : delete_image(x, true, err);
+}
+
+/* Without `ref`, and the digests of its repository, nothing names the image. */
+static bool is_last_name(const struct removal *x, const char *ref, const char *repository)
+{
+    for (char **p = x->i->refs; p && *p; p++)
+        if (!skl_streq(*p, ref))
+            return false;
+    for (char **p = x->i->digests; p && *p; p++) {
+        SKL_AUTO_STR char *name = skl_image_repository(*p);
+
+        if (!skl_streq(name, repository))
+            return false;
+    }
+    return true;
 }
 
 static int remove_by_name(struct removal *x, const char *ref, struct skl_error *err)
@@ -154,14 +187,13 @@ static int remove_by_name(struct removal *x, const char *ref, struct skl_error *
                         "conflict: unable to remove repository reference \"%.200s\" (must force) - "
                         "container %.*s is using its referenced image %.*s",
                         x->name, SHORT_ID, c->id, SHORT_ID, short_id(x->i));
+    /* What uses the image keeps it, without a name. */
+    if (is_last_name(x, ref, repository) && check_users(x, NULL) == 0)
+        return delete_image(x, false, err);
     rc = untag(x, ref, true, err);
     if (rc == 0 && tags_in(x->i, repository) == 0)
         rc = untag_digests(x, repository, err);
-    if (rc < 0 || (x->i->refs && x->i->refs[0]) || (x->i->digests && x->i->digests[0]))
-        return rc;
-    if (check_users(x, NULL) < 0)
-        return 0; /* the name is gone, what uses the image keeps it */
-    return delete_image(x, err);
+    return rc;
 }
 
 static int remove_image(struct removal *x, struct skl_error *err)
