@@ -199,6 +199,18 @@ bool skl_workload_is_warm(const struct skl_workload *w)
            skl_session_main_state(w->session) != SKL_MAIN_RUNNING;
 }
 
+bool skl_workload_awaits_start(const struct skl_workload *w)
+{
+    return skl_workload_is_warm(w) && w->step == SKL_BEGIN_NONE &&
+           (skl_session_main_state(w->session) == SKL_MAIN_WAITING || w->hello_run < w->c->run);
+}
+
+bool skl_workload_has_ended(const struct skl_workload *w)
+{
+    return skl_workload_is_warm(w) && skl_session_main_state(w->session) == SKL_MAIN_ENDED &&
+           w->hello_run == w->c->run;
+}
+
 /* Volumes are fetched after the end: the agent stays for that at least. */
 static unsigned warm_seconds(const struct skl_workload *w)
 {
@@ -499,6 +511,7 @@ static void on_up(void *owner, struct skl_session *s)
     } else {
         stdin_flush(w);
     }
+    w->rt->config.on_agent_up(w->rt->config.arg, w->c);
 }
 
 static void grace_over(void *arg)

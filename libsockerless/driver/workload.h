@@ -32,6 +32,8 @@ struct skl_runtime_config {
     bool (*will_restart)(void *arg, struct skl_container *c, int exit_code);
     /* After the transition to exited or restarting. */
     void (*on_exited)(void *arg, struct skl_container *c);
+    /* A session is up (again), and what it said at its HELLO is applied. */
+    void (*on_agent_up)(void *arg, struct skl_container *c);
     /* The agent was lost for longer than the grace time while the container ran, or a run was
      * started and the agent said it cannot be: the layer above asks the cloud. */
     void (*on_agent_lost)(void *arg, struct skl_container *c);
@@ -63,6 +65,10 @@ void skl_workload_resume(struct skl_workload *w);
 void skl_workload_dial(struct skl_workload *w, const char *address, int64_t deadline_ms);
 /* A session is up and its command is not running: a start takes milliseconds. */
 bool skl_workload_is_warm(const struct skl_workload *w);
+/* ...and the newest run has not been told to begin: STARTING can go on with it. */
+bool skl_workload_awaits_start(const struct skl_workload *w);
+/* ...and the end of the newest run is on its way to us. */
+bool skl_workload_has_ended(const struct skl_workload *w);
 /* The TCP ports that the next run publishes; the agent carries connections to no others. */
 void skl_workload_set_ports(struct skl_workload *w, const uint16_t *ports, size_t n);
 /* Container is STARTING. As soon as a session is up: staged archives, then START; the callback runs when

@@ -166,9 +166,9 @@ int skl_container_started(struct skl_store *s, struct skl_container *c, int pid,
 /* STARTING -> CREATED (never ran) or EXITED, with Error and code set, no die event. */
 int skl_container_start_failed(struct skl_store *s, struct skl_container *c, int code,
                                const char *message, struct skl_error *err);
-/* STARTING -> RESTARTING: as above, but a restart policy tries once more; counted, without an event. */
+/* STARTING -> RESTARTING: as above, but a restart policy tries once more; without an event. */
 int skl_container_start_put_off(struct skl_store *s, struct skl_container *c, int code,
-                                const char *message, struct skl_error *err);
+                                const char *message, bool counts, struct skl_error *err);
 struct skl_end {
     enum skl_end_rank rank;
     int code;

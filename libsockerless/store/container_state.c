@@ -256,7 +256,7 @@ int skl_container_start_failed(struct skl_store *s, struct skl_container *c, int
 }
 
 int skl_container_start_put_off(struct skl_store *s, struct skl_container *c, int code,
-                                const char *message, struct skl_error *err)
+                                const char *message, bool counts, struct skl_error *err)
 {
     struct skl_container next = *c;
 
@@ -265,7 +265,7 @@ int skl_container_start_put_off(struct skl_store *s, struct skl_container *c, in
     next.state = SKL_CONTAINER_RESTARTING;
     next.pid = 0;
     next.exit_code = code;
-    next.restart_count++;
+    next.restart_count += counts;
     next.error = skl_strdup(message ? message : "");
     return set_state(s, c, &next, NULL, 0, err);
 }

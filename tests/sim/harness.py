@@ -141,12 +141,15 @@ class Stack:
         env.update(self.extra_env)
         return env
 
-    def start_backend(self, expect_ready=True):
+    def start_backend(self, expect_ready=True, fault=None):
+        """fault: a spec of libsockerless/base/fault_point.h."""
         self.socket = os.path.join(self.dir, "docker.sock")
         env = {"PATH": os.environ["PATH"], **self.settings()}
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
             if name in os.environ:
                 env.setdefault(name, os.environ[name])
+        if fault:
+            env["SOCKERLESS_FAULT_POINT"] = fault
         self.backend = self._spawn("backend", [f"{BUILD}/cmd/sockerless-backend-{self.kind}", "-H", f"unix://{self.socket}",
                                                "--state-dir", f"{self.dir}/state", *self.args], env)
         if expect_ready:
@@ -169,8 +172,19 @@ class Stack:
         self.backend.send_signal(signo)
         return self.backend.wait(seconds)
 
-    def restart_backend(self):
+    def restart_backend(self, fault=None):
         self.stop_backend()
+        self.start_backend(fault=fault)
+
+    def kill_backend(self):
+        self.stop_backend(signal.SIGKILL)
+        self.start_backend()
+
+    def await_fault(self, seconds=60):
+        """The backend has died at its fault point and is up again."""
+        status = self.backend.wait(seconds)
+        if status != -signal.SIGKILL:
+            raise AssertionError(f"the backend ended with {status}:\n" + self.log("backend")[-3000:])
         self.start_backend()
 
     def api(self, method, path, body=None):

@@ -103,7 +103,7 @@ static int restart_one(struct crash *x)
 
 static int put_off_one(struct crash *x)
 {
-    return skl_container_start_put_off(x->s, container(x, "one"), 128, "why", &err);
+    return skl_container_start_put_off(x->s, container(x, "one"), 128, "why", true, &err);
 }
 
 static int exit_one(struct crash *x)

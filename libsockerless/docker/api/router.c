@@ -12,6 +12,8 @@
 #include "docker/api/docker_metrics.h"
 #include "docker/api/go_json.h"
 #include "docker/api/routes.h"
+#include "docker/lifecycle/lifecycle.h"
+#include "store/store.h"
 
 #define SERVED_MAX 155
 
@@ -145,6 +147,38 @@ static int check_type(const struct skl_http *x, struct skl_error *err)
     return 0;
 }
 
+static void settled(void *arg, const struct skl_error *err)
+{
+    struct skl_request *r = arg;
+
+    if (err)
+        skl_request_error(r, err);
+    else if (!skl_request_gone(r))
+        r->route->handler(r);
+    skl_request_unref(r);
+}
+
+static struct skl_container *container_of(struct skl_request *r)
+{
+    struct skl_exec *x = skl_exec_find(r->engine->store, r->param);
+    struct skl_container *c = NULL;
+    struct skl_error err;
+
+    if (x)
+        return skl_container_by_id(r->engine->store, x->container_id);
+    return skl_container_find(r->engine->store, r->param, &c, &err) == 0 ? c : NULL;
+}
+
+static void handle(struct skl_request *r)
+{
+    struct skl_container *c = r->route->settled ? container_of(r) : NULL;
+
+    if (c && skl_lifecycle_await_recovery(r->engine, c, settled, r))
+        skl_request_ref(r);
+    else
+        r->route->handler(r);
+}
+
 static void on_body(void *arg, struct skl_http *x, struct skl_str body)
 {
     struct skl_request *r = arg;
@@ -155,7 +189,7 @@ static void on_body(void *arg, struct skl_http *x, struct skl_str body)
         if (r->route->body == SKL_BODY_REQUIRED)
             skl_request_fail(r, SKL_E_INVALID, "invalid JSON: got EOF while reading request body");
         else
-            r->route->handler(r);
+            handle(r);
         return;
     }
     if (check_type(x, &err) < 0 || skl_go_json_scan(body, &first, &err) < 0 ||
@@ -163,7 +197,7 @@ static void on_body(void *arg, struct skl_http *x, struct skl_str body)
         skl_json_parse(body, &r->body, &err) < 0)
         skl_request_error(r, &err);
     else
-        r->route->handler(r);
+        handle(r);
 }
 
 static void dispatch(struct skl_request *r, const struct skl_route *route)
@@ -176,7 +210,7 @@ static void dispatch(struct skl_request *r, const struct skl_route *route)
         return;
     case SKL_BODY_NONE:
     case SKL_BODY_STREAM:
-        r->route->handler(r);
+        handle(r);
         return;
     }
 }

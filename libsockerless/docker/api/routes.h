@@ -27,6 +27,9 @@ struct skl_route {
     int min_version; /* 0: all; below it the page does not exist */
     skl_route_cb *handler;
     const char *type; /* of a JSON body: docker/api/go_json.h */
+    /* Needs the agent, or to know whether the container runs: after a restart of the daemon the handler runs when that
+     * is settled. {id} is a container or an exec. */
+    bool settled;
 };
 extern const struct skl_route skl_routes[];
 extern const size_t skl_routes_count;

@@ -143,13 +143,19 @@ struct skl_op *skl_flow_current(struct skl_flow *f)
     return SKL_LIST_FIRST(&f->queue, struct skl_op, in_queue);
 }
 
+static void nothing(struct skl_flow *f)
+{
+    skl_flow_finish(f, NULL);
+}
+
 static void begin_next(void *arg)
 {
     static void (*const begin[])(struct skl_flow * f) = {
         [SKL_OP_CREATE] = skl_flow_create, [SKL_OP_START] = skl_flow_start,
         [SKL_OP_STOP] = skl_flow_stop,     [SKL_OP_RESTART] = skl_flow_restart,
         [SKL_OP_PAUSE] = skl_flow_pause,   [SKL_OP_RETIRE] = skl_flow_retire,
-        [SKL_OP_REMOVE] = skl_flow_remove,
+        [SKL_OP_REMOVE] = skl_flow_remove, [SKL_OP_RECOVER] = skl_flow_recover,
+        [SKL_OP_NOTHING] = nothing,
     };
     struct skl_flow *f = arg;
     struct skl_op *op = skl_flow_current(f);
@@ -211,6 +217,8 @@ void skl_flow_finish(struct skl_flow *f, const struct skl_error *err)
     }
     skl_timer_cancel(&f->deadline);
     skl_waiter_cancel(&f->exit_wait);
+    if (op->kind == SKL_OP_RECOVER)
+        skl_timer_cancel(&f->recovery);
     op_free(op);
     f->busy = false;
     schedule(f);
@@ -401,7 +409,11 @@ void skl_lifecycle_remove(struct skl_engine *e, struct skl_container *c,
 
     op->force = o->force;
     op->volumes = o->volumes;
-    if (o->force && first && f->busy &&
-        (first->kind == SKL_OP_START || first->kind == SKL_OP_RESTART))
+    if (!o->force || !first || !f->busy)
+        return;
+    if (first->kind == SKL_OP_RECOVER && c->state != SKL_CONTAINER_STARTING)
+        skl_flow_recovered(f);
+    else if (first->kind == SKL_OP_START || first->kind == SKL_OP_RESTART ||
+             first->kind == SKL_OP_RECOVER)
         skl_flow_cancel_start(f);
 }

@@ -22,6 +22,10 @@ void skl_lifecycle_close(struct skl_lifecycle *l);
 void skl_lifecycle_free(struct skl_lifecycle *l); /* when nothing can ask any more */
 /* After a restart of the daemon: wait for agents, ask the cloud, continue what was begun. */
 void skl_lifecycle_recover(struct skl_lifecycle *l);
+/* For what needs the agent and is no operation itself (exec, archive...): true when the container is being recovered;
+ * the callback then comes when that is over. false: go on now. */
+bool skl_lifecycle_await_recovery(struct skl_engine *e, struct skl_container *c,
+                                  skl_lifecycle_cb *cb, void *arg);
 
 /* The record is in the store already (skl_container_add). Only for backends that create early; calls back with
  * success otherwise. On failure the record is removed again. */

@@ -16,7 +16,9 @@ enum skl_op_kind {
     SKL_OP_RESTART,
     SKL_OP_PAUSE,
     SKL_OP_RETIRE, /* the workload of an ended run is of no more use */
-    SKL_OP_REMOVE
+    SKL_OP_REMOVE,
+    SKL_OP_RECOVER, /* a run that the last daemon left: its agent, or what else became of it */
+    SKL_OP_NOTHING  /* its turn has come, that is all */
 };
 
 struct skl_op {
@@ -127,8 +129,15 @@ void skl_flow_forget_cloud(struct skl_flow *f); /* its cloud resources are gone 
 void skl_flow_create(struct skl_flow *f);       /* lifecycle_start.c */
 void skl_flow_start(struct skl_flow *f);        /* lifecycle_start.c */
 void skl_flow_cancel_start(struct skl_flow *f); /* a forced remove does not wait for it */
-void skl_flow_stop(struct skl_flow *f);         /* lifecycle_stop.c */
-void skl_flow_restart(struct skl_flow *f);      /* lifecycle_stop.c */
+/* RECOVER: the agent of a start that the last daemon had begun is here, and waits for the command. */
+void skl_flow_go_on_starting(struct skl_flow *f); /* lifecycle_start.c */
+void skl_flow_start_lost(struct skl_flow *f);     /* ...it does not come */
+void skl_flow_await_platform(struct skl_flow *f); /* ...it may come: what does the platform say? */
+void skl_flow_recover(struct skl_flow *f);        /* lifecycle_recover.c */
+/* The run goes on, or has ended; nothing happens if it was not being recovered. */
+void skl_flow_recovered(struct skl_flow *f);
+void skl_flow_stop(struct skl_flow *f);    /* lifecycle_stop.c */
+void skl_flow_restart(struct skl_flow *f); /* lifecycle_stop.c */
 void skl_flow_kill_for_remove(
     struct skl_flow *f);                     /* lifecycle_stop.c: goes on in skl_flow_remove() */
 void skl_flow_pause(struct skl_flow *f);     /* lifecycle_stop.c */
@@ -171,6 +180,7 @@ void skl_flow_auto_remove(struct skl_flow *f);
 /* runtime callbacks: lifecycle_watch.c */
 bool skl_flow_will_restart(void *engine, struct skl_container *c, int exit_code);
 void skl_flow_on_exited(void *engine, struct skl_container *c);
+void skl_flow_on_agent_up(void *engine, struct skl_container *c); /* lifecycle_recover.c */
 void skl_flow_on_agent_lost(void *engine, struct skl_container *c);
 void skl_flow_on_agent_left(void *engine, struct skl_container *c);
 

@@ -129,15 +129,20 @@ static void cleaned_up(struct skl_flow *f, struct skl_job *job)
     skl_flow_finish(f, &why);
 }
 
-/* A start that a restart policy had begun is tried again when the cloud was at fault, not the command. */
+/* A start that a restart policy had begun is tried again when the cloud was at fault, not the command. One that was
+ * lost with the last daemon has not been a try: it neither counts nor has a code. */
 static bool is_put_off(struct skl_flow *f, int code, const struct skl_error *why)
 {
+    bool is_lost = skl_flow_current(f)->kind == SKL_OP_RECOVER;
+    /* The last try of a policy is granted already. */
+    bool is_due = is_lost && f->c->restart_count > 0 && f->c->spec.restart != SKL_RESTART_NO;
     struct skl_error err;
 
     if (!skl_flow_current(f)->internal || code == 126 || code == 127 || f->c->manual_stop ||
-        f->l->closing || !skl_flow_wants_restart(f->c, code))
+        f->l->closing || !(is_due || skl_flow_wants_restart(f->c, code)))
         return false;
-    if (skl_container_start_put_off(f->l->e->store, f->c, code, why->msg, &err) < 0)
+    if (skl_container_start_put_off(f->l->e->store, f->c, is_lost ? f->c->exit_code : code,
+                                    why->msg, !is_lost, &err) < 0)
         return false;
     skl_warn("lifecycle", "a restart failed and is tried again", "container", f->c->id, "error",
              why->msg, NULL);
@@ -225,6 +230,16 @@ static void begun(void *arg, int code, const struct skl_error *err)
     skl_flow_finish(f, NULL);
 }
 
+/* -- lost with the last daemon */
+
+void skl_flow_start_lost(struct skl_flow *f)
+{
+    struct skl_error err;
+
+    skl_fail(&err, SKL_E_INTERNAL, "the daemon was restarted while the container started");
+    start_failed(f, 128, &err, true);
+}
+
 /* -- cold */
 
 static void never_came(void *arg)
@@ -243,6 +258,13 @@ static void never_came(void *arg)
     start_failed(f, 128, &err, true);
 }
 
+void skl_flow_go_on_starting(struct skl_flow *f)
+{
+    skl_timer_cancel(&f->recovery);
+    skl_flow_deadline(f, f->l->e->backend->start_timeout_ms, never_came);
+    skl_workload_begin(skl_workload_of(f->l->e->runtime, f->c), begun, f);
+}
+
 static void platform_silent(void *arg)
 {
     struct skl_flow *f = arg;
@@ -252,6 +274,13 @@ static void platform_silent(void *arg)
     skl_fail(&err, SKL_E_TIMEOUT, "%s did not start the workload within %d s",
              f->l->e->backend->title, (int)(f->l->e->backend->start_timeout_max_ms / 1000));
     start_failed(f, 128, &err, true);
+}
+
+void skl_flow_await_platform(struct skl_flow *f)
+{
+    f->platform_running_ms = 0;
+    skl_flow_deadline(f, f->l->e->backend->start_timeout_max_ms, platform_silent);
+    skl_flow_watch(f);
 }
 
 void skl_flow_start_status(struct skl_flow *f, const struct skl_job *job)

@@ -49,6 +49,8 @@ static void stopped(struct skl_flow *f)
     case SKL_OP_START:
     case SKL_OP_PAUSE:
     case SKL_OP_RETIRE:
+    case SKL_OP_RECOVER:
+    case SKL_OP_NOTHING:
         SKL_ASSERT(false);
     }
 }

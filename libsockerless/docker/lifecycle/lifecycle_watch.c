@@ -136,8 +136,7 @@ bool skl_flow_will_restart(void *engine, struct skl_container *c, int exit_code)
 {
     struct skl_engine *e = engine;
 
-    return !e->closing && !c->manual_stop && c->state != SKL_CONTAINER_STARTING &&
-           skl_flow_wants_restart(c, exit_code);
+    return !e->closing && !c->manual_stop && skl_flow_wants_restart(c, exit_code);
 }
 
 static void restart_now(void *arg)
@@ -188,6 +187,7 @@ void skl_flow_on_exited(void *engine, struct skl_container *c)
         skl_flow_auto_remove(f);
     else
         skl_flow_retire_later(f); /* unless its agent is still there, for a next start */
+    skl_flow_recovered(f);
 }
 
 void skl_flow_on_agent_left(void *engine, struct skl_container *c)
