@@ -4,7 +4,7 @@ BUILD_SAN := build-san
 # Whose backend `demo` and `run` show: aca, azf or gcf.
 BACKEND   := aca
 
-.PHONY: all dist deb deb-test deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients tf-test load-test bench check-model fuzz tsan configuration fmt analyze clean
+.PHONY: all dist deb deb-test deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients tf-test load-test bench chaos check-model fuzz tsan configuration fmt analyze clean
 
 all: build
 
@@ -27,6 +27,8 @@ test-clients: build-san ; @tools/install-deps.sh clients; tests/clients/install.
 # 500 functions at once: their memory and threads.
 load-test: build ; @tools/test.sh $(BUILD) --suite load
 bench: build ; @tools/bench.sh $(BUILD)
+# The daemon dies at each of its fault points, each cloud call fails, and both at random, on all three backends.
+chaos: build ; @/usr/bin/python3 tests/chaos/chaos.py $(BUILD)
 # The resume protocol of agents as a model, every state of it; docs/agent-protocol.md says how it corresponds.
 check-model: ; @tools/install-deps.sh check-model && tools/check-model.sh
 # Terraform on every module, with the providers' published schemas; fetches them.
