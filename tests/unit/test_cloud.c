@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cloud/reach.h"
 #include "cloud/rest.h"
 #include "http_stub.h"
 
@@ -393,6 +394,38 @@ START_TEST(many_threads_share_one_client)
 }
 END_TEST
 
+static void note_grade(void *arg, enum skl_grade grade, const char *check, const char *says,
+                       const char *fix)
+{
+    ck_assert_str_eq(check, "callback url");
+    ck_assert_ptr_nonnull(fix);
+    *(int *)arg = (int)grade;
+}
+
+START_TEST(a_callback_url_must_lead_here_from_elsewhere)
+{
+    static const struct {
+        const char *url;
+        int grade; /* -1: nothing to say */
+    } rows[] = {
+        {NULL, -1},
+        {"", -1},
+        {"https://vm.example.org:9443/agent/v1", -1},
+        {"wss://10.0.0.4:9443", -1},
+        {"http://10.0.0.4:9110/agent/v1", SKL_GRADE_WARN},
+        {"ws://vm.example.org", SKL_GRADE_WARN},
+        {"https://localhost:9443", SKL_GRADE_FAIL},
+        {"http://127.0.0.1:9110/agent/v1", SKL_GRADE_FAIL},
+        {"https://[::1]:9443/agent/v1", SKL_GRADE_FAIL},
+        {"http://0.0.0.0:9110", SKL_GRADE_FAIL},
+    };
+    int grade = -1;
+
+    skl_cloud_judge_callback(rows[_i].url, &(struct skl_findings){note_grade, &grade});
+    ck_assert_int_eq(grade, rows[_i].grade);
+}
+END_TEST
+
 START_TEST(origins_are_equal_only_in_scheme_host_and_port)
 {
     static const struct {
@@ -451,6 +484,7 @@ int main(void)
     tcase_add_test(t, a_header_with_a_line_break_is_never_sent);
     tcase_add_test(t, the_log_line_holds_no_secret);
     tcase_add_test(t, many_threads_share_one_client);
+    tcase_add_loop_test(t, a_callback_url_must_lead_here_from_elsewhere, 0, 10);
     tcase_add_loop_test(t, origins_are_equal_only_in_scheme_host_and_port, 0, 18);
     suite_add_tcase(s, t);
     srunner_set_tap(sr, "-");
