@@ -2,7 +2,8 @@
 """sbom.py PROGRAM OUTPUT VERSION [STATIC_LIBRARY]...: the libraries that are linked to a program, as an SPDX 2.3 document.
 
 Shared ones are what the program names as needed, static ones are given. Name, version and licence are those of the Debian package
-that a library's file is of; where that is not known the document says so.
+that a library's file is of; where that is not known the document says so. Static libraries without a folder are the compiler's to
+find.
 """
 import json
 import os
@@ -29,6 +30,10 @@ def shared_libraries(program):
     return sorted(path for path, name in files.items() if name in needed)
 
 
+def found(library):
+    return library if "/" in library else told("cc", "-print-file-name=" + library).strip() or library
+
+
 def package_of(path):
     """(package, version) of Debian, or None; its database may have the file by another name of its folder."""
     real = os.path.realpath(path)
@@ -47,8 +52,8 @@ def licence_of(package):
     except OSError:
         return None
     stanza = next((s for s in re.split(r"\n[ \t]*\n", text) if re.search(r"^Files:\s*\*\s*$", s, re.M)), "")
-    found = re.search(r"^License:[ \t]*(\S.*)$", stanza, re.M)
-    return found.group(1).strip() if found else None
+    line = re.search(r"^License:[ \t]*(\S.*)$", stanza, re.M)
+    return line.group(1).strip() if line else None
 
 
 def describe(number, path, linkage):
@@ -72,7 +77,7 @@ def describe(number, path, linkage):
 def main():
     program, output, version, *static = sys.argv[1:]
     name = os.path.basename(program)
-    rows = [(path, "DYNAMIC_LINK") for path in shared_libraries(program)] + [(path, "STATIC_LINK") for path in static]
+    rows = [(path, "DYNAMIC_LINK") for path in shared_libraries(program)] + [(found(name), "STATIC_LINK") for name in static]
     libraries = [describe(i, *row) for i, row in enumerate(rows, 1)]
     created = time.gmtime(int(os.environ.get("SOURCE_DATE_EPOCH") or os.path.getmtime(program)))
     document = {

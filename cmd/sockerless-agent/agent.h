@@ -35,7 +35,6 @@ struct agent_process_spec {
     const char *cwd, *user;
     char **group_add, **ulimits;
     bool tty, stdin_open;
-    bool makes_cwd; /* where it is missing */
     unsigned rows, cols;
 };
 struct agent_process_events {

@@ -217,10 +217,14 @@ static void plan_limits(struct plan *plan, char *const *ulimits)
     }
 }
 
-static void make_dirs(const char *path)
+/* Docker makes the working directory when it is missing. */
+static int make_cwd(const char *cwd, struct skl_error *err)
 {
-    char *copy SKL_AUTO_STR = skl_strdup(path);
+    char *copy SKL_AUTO_STR = skl_strdup(cwd);
+    struct stat st;
 
+    if (cwd[0] != '/')
+        return skl_fail(err, SKL_E_INVALID, "Cwd must be an absolute path");
     for (char *p = copy + 1; *p; p++)
         if (*p == '/') {
             *p = '\0';
@@ -228,17 +232,6 @@ static void make_dirs(const char *path)
             *p = '/';
         }
     (void)mkdir(copy, 0755);
-}
-
-/* Docker makes the working directory of a container when it is missing, that of an exec it does not. */
-static int check_cwd(const char *cwd, bool makes, struct skl_error *err)
-{
-    struct stat st;
-
-    if (cwd[0] != '/')
-        return skl_fail(err, SKL_E_INVALID, "Cwd must be an absolute path");
-    if (makes)
-        make_dirs(cwd);
     if (stat(cwd, &st) < 0 || !S_ISDIR(st.st_mode))
         return skl_fail(err, SKL_E_INVALID, "chdir to cwd (\"%s\") set in config.json failed: %s",
                         cwd, errno == ENOENT ? "no such file or directory" : "not a directory");
@@ -257,7 +250,7 @@ static int plan_make(struct plan *plan, const struct agent_process_spec *spec,
         return skl_fail(err, SKL_E_INVALID, "exec: \"\": executable file not found in $PATH");
     rc = agent_user_find(spec->user, spec->group_add, &plan->user, err);
     if (rc == 0)
-        rc = check_cwd(cwd, spec->makes_cwd, err);
+        rc = make_cwd(cwd, err);
     if (rc < 0)
         return rc;
     (void)gethostname(hostname, sizeof(hostname) - 1);

@@ -184,7 +184,6 @@ void agent_start(struct agent *a, struct skl_str payload)
         (unsigned)skl_tlv_find_num(payload, SKL_TAG_WARM_SECONDS, a->options->warm_seconds);
     a->has_init = skl_tlv_find_num(payload, SKL_TAG_INIT, 0) != 0;
     read_ports(a, payload);
-    spec.makes_cwd = true;
     rc = agent_process_start(a->loop, &spec, &events, a, &a->process, &code, &err);
     agent_process_spec_fini(&spec);
     if (rc < 0) {

@@ -701,16 +701,6 @@ REFUSED = [
 ]
 
 
-NO_NETWORK = [
-    R("POST", CREATE_PATH + "?name=no-ports", container("sleep", "1000", ExposedPorts={"80/tcp": {}}, HostConfig={"PortBindings": {"80/tcp": [{"HostPort": ""}]}}), set_up=True),
-    R("POST", "/containers/no-ports/start", set_up=True),
-    R("GET", "/containers/no-ports/json", note="no network", pick=lambda c: c["NetworkSettings"]["Ports"]),
-    R("GET", '/containers/json?filters={"name":["no-ports"]}', note="no network", pick=lambda l: [c["Ports"] for c in l]),
-    R("POST", "/containers/no-ports/exec", {"AttachStdout": True, "Cmd": ["pwd"], "WorkingDir": "/not/there"}, save="nowhere", set_up=True),
-    R("POST", "/exec/{nowhere}/start", {}, hijack=True, headers=UPGRADE, note="no working directory"),
-    R("GET", "/exec/{nowhere}/json", note="no working directory"),
-    R("DELETE", "/containers/no-ports?force=1", set_up=True),
-]
 REFUSED.append(R("POST", "/images/create?fromImage={registry_path}/library/busybox&tag=latest&platform=a/b/c/d", note="platform"))
 
 
@@ -783,4 +773,4 @@ EVENTS = [
     R("GET", '/events?since=1&until=1700000000', note="nothing in the past"),
 ]
 
-ROWS = SYSTEM + CREATE + RUN + EXEC + ARCHIVE + PAUSE + END + EVENTS + IMAGES + BUILD + IMPORT + NETWORKS + ADDRESSES + VOLUMES + FILTERS + REFUSED + NO_NETWORK + TYPES + SWARM
+ROWS = SYSTEM + CREATE + RUN + EXEC + ARCHIVE + PAUSE + END + EVENTS + IMAGES + BUILD + IMPORT + NETWORKS + ADDRESSES + VOLUMES + FILTERS + REFUSED + TYPES + SWARM

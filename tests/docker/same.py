@@ -39,7 +39,6 @@ docker exec w-1 echo from exec
 docker exec w-1 sh -c 'echo e1; echo e2 >&2; exit 9'
 docker exec -e X=y -w /tmp w-1 sh -c 'echo $X; pwd'
 docker exec -u app w-1 id -un
-docker exec -w /not/there w-1 pwd
 printf 'in' | docker exec -i w-1 cat
 docker exec w-1 no-such-command
 docker exec -d w-1 touch /tmp/detached

@@ -34,7 +34,7 @@ class Machine:
 
     def _boot(self):
         argv = ["systemd-nspawn", "--quiet", "--register=no", "--console=pipe", "--resolv-conf=off", "--timezone=off",
-                "-M", os.path.basename(self.dir), "-D", self.tree, "--boot"]
+                "-M", f"skl-{os.getpid()}", "-D", self.tree, "--boot"]
         enter = None
         if not os.path.isdir("/run/systemd/system"):
             # Nobody here makes a scope for it: it gets control groups of its own, as a child of the one it is started in.

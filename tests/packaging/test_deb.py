@@ -3,6 +3,7 @@
 usage: test_deb.py BUILD_DIR aca|azf|gcf FOLDER, which has the packages (*.deb) and the clean system (root.tar)
 """
 import glob
+import json
 import os
 import re
 import shutil
@@ -36,10 +37,10 @@ class Service(harness.Stack):
             settings["SOCKERLESS_AZF_APP_SERVICE_PLAN"] = "sockerless"
         if KIND == "gcf":
             path = settings["GOOGLE_APPLICATION_CREDENTIALS"]
-            settings["GOOGLE_APPLICATION_CREDENTIALS"] = "/etc/sockerless.json"
+            settings["GOOGLE_APPLICATION_CREDENTIALS"] = "/etc/google.json"
             with open(path) as f:
-                M.write("/etc/sockerless.json", f.read(), 0o640)
-            M.run("chgrp", "sockerless", "/etc/sockerless.json")
+                M.write("/etc/google.json", f.read(), 0o640)
+            M.run("chgrp", "sockerless", "/etc/google.json")
         with open(M.path(SETTINGS), "a") as f:
             f.writelines(f"{name}={value}\n" for name, value in settings.items())
         M.run("systemctl", "enable", "--now", SERVICE)
@@ -90,6 +91,13 @@ class InUse(test_contract.Contract):
         self.assertRegex(status, rf"(?m)^Uid:\t{uid}\t{uid}\t{uid}\t{uid}$")
         self.assertNotEqual(uid, "0")
 
+    def test_it_is_a_release(self):
+        self.assertRegex(M.run(f"/usr/bin/{PACKAGE}", "--version").stdout, r"\nbuild release of \d{4}-\d\d-\d\dT[\d:]+Z, gcc ")
+        with open(M.path(f"/usr/share/doc/{PACKAGE}/{PACKAGE}.spdx.json")) as f:
+            linked = [p["name"] for p in json.load(f)["packages"]]
+        # What it says is linked is what is installed beside it.
+        M.run("dpkg-query", "-W", *(name for name in linked if name.startswith("lib")))
+
     def test_who_may_use_the_socket(self):
         path, group = f"/run/sockerless/{KIND}.sock", M.run("getent", "group", "sockerless").stdout.split(":")[2]
         code = f'use IO::Socket::UNIX; exit(IO::Socket::UNIX->new(Peer => "{path}") ? 0 : 1)'
@@ -105,8 +113,8 @@ class InUse(test_contract.Contract):
         self.docker("build", "-q", "-t", "built", folder, check=0)
         self.assertIn(b"FROM busybox", self.docker("run", "--rm", "built", check=0).stdout)
         self.docker("volume", "create", "kept", check=0)
-        self.docker("run", "--rm", "-v", "kept:/data", "busybox", "sh", "-c", "echo 1 >/data/file", check=0)
-        self.assertEqual(self.docker("run", "--rm", "-v", "kept:/data", "busybox", "cat", "/data/file", check=0).stdout, b"1\n")
+        self.docker("run", "--rm", "-v", "kept:/home", "busybox", "sh", "-c", "echo 1 >/home/file", check=0)
+        self.assertEqual(self.docker("run", "--rm", "-v", "kept:/home", "busybox", "cat", "/home/file", check=0).stdout, b"1\n")
         self.docker("volume", "rm", "kept", check=0)
         self.docker("network", "create", "n", check=0)
         self.docker("network", "rm", "n", check=0)
@@ -194,7 +202,7 @@ class Life(unittest.TestCase):
             state = {f for f in left if f == "/var/lib/sockerless" or f == STATE or f.startswith(STATE + "/")}
             self.assertIn(STATE, state)
             links = {f"/etc/systemd/system/multi-user.target.wants/{SERVICE}"}  # whoever enabled it did
-            self.assertLessEqual(left - state - links, {SETTINGS, "/etc/sockerless.json"})
+            self.assertLessEqual(left - state - links, {SETTINGS, "/etc/google.json"})
             M.run("dpkg", "-i", "/packages/newer.deb")
             M.run("systemctl", "restart", SERVICE)
             self.assertEqual(stack.docker("ps", "--format", "{{.Names}}", check=0).stdout, b"survivor\n")
@@ -202,7 +210,7 @@ class Life(unittest.TestCase):
             stack.docker("rm", "-f", "survivor", check=0)
 
             M.run("apt-get", "purge", "-q", "-y", PACKAGE)
-        self.assertEqual(M.files() - clean - {"/etc/sockerless.json"}, set())
+        self.assertEqual(M.files() - clean - {"/etc/google.json"}, set())
         self.assertEqual(clean - M.files(), set())
 
 

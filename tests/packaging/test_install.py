@@ -1,4 +1,5 @@
 """`meson install`: files, units, man pages, default settings, completion; and a daemon on the service manager's socket."""
+import json
 import os
 import re
 import shutil
@@ -45,11 +46,12 @@ class Installed(unittest.TestCase):
         return self.path("lib/systemd/system", f"sockerless-backend-{backend}.{kind}")
 
     def test_all_of_it_and_nothing_else(self):
-        expected = {"libexec/sockerless/sockerless-agent", "share/man/man8/sockerless-agent.8"}
+        expected = {"libexec/sockerless/sockerless-agent", "share/man/man8/sockerless-agent.8",
+                    "share/doc/sockerless-agent/sockerless-agent.spdx.json"}
         for name in (f"sockerless-backend-{b}" for b in BACKENDS):
             expected |= {f"bin/{name}", f"etc/default/{name}", f"share/man/man8/{name}.8", f"lib/sysusers.d/{name}.conf",
                          f"lib/systemd/system/{name}.service", f"lib/systemd/system/{name}.socket",
-                         f"share/bash-completion/completions/{name}.bash"}
+                         f"share/bash-completion/completions/{name}.bash", f"share/doc/{name}/{name}.spdx.json"}
         found = {os.path.relpath(os.path.join(folder, f), self.path()) for folder, _, files in os.walk(self.dir) for f in files}
         self.assertEqual(found, expected)
         for name in (n for n in found if not n.startswith(("bin/", "libexec/"))):
@@ -125,6 +127,25 @@ class Installed(unittest.TestCase):
             self.assertEqual(answers[0].stdout, answers[1].stdout)
             self.assertTrue(any(name.startswith(prefix) for name in settings))
 
+    def test_the_bill_of_materials_names_what_is_linked(self):
+        for name in [f"sockerless-backend-{b}" for b in BACKENDS] + ["sockerless-agent"]:
+            document = json.loads(self.read("share/doc", name, name + ".spdx.json"))
+            packages = {p["SPDXID"]: p for p in document["packages"]}
+            self.assertEqual(len(packages), len(document["packages"]))
+            self.assertEqual(packages["SPDXRef-program"]["name"], name)
+            linked = {"DYNAMIC_LINK": set(), "STATIC_LINK": set(), "DESCRIBES": set()}
+            for r in document["relationships"]:
+                linked[r["relationshipType"]].add(packages[r["relatedSpdxElement"]].get("packageFileName"))
+            needed = subprocess.check_output(["readelf", "-d", f"{harness.BUILD}/cmd/{name}"], text=True)
+            loader = {n for n in re.findall(r"\(NEEDED\).*\[(.*)\]", needed) if n.startswith("ld-linux")}
+            self.assertEqual(linked["DYNAMIC_LINK"], set(re.findall(r"\(NEEDED\).*\[(.*)\]", needed)) - loader)
+            self.assertTrue(linked["STATIC_LINK"])
+            for package in (p for p in packages.values() if p["name"] in ("libuv1", "libuv1-dev", "libcurl4")):
+                version = subprocess.check_output(["dpkg-query", "-W", "-f=${Version}", package["name"]], text=True)
+                self.assertEqual(package["versionInfo"], version)
+                self.assertIn(package["licenseDeclared"], ("MIT", "curl"))
+            self.assertTrue({"libuv1", "libuv1-dev"} & {p["name"] for p in packages.values()})
+
     def complete(self, backend, *words):
         file = self.path("share/bash-completion/completions", f"sockerless-backend-{backend}.bash")
         script = (f'. "{file}"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sockerless_backend_{backend}; '
@@ -140,6 +161,24 @@ class Installed(unittest.TestCase):
             self.assertCountEqual(self.complete(backend, "--tlskey", self.path("lib/sys")), [self.path("lib/systemd"), self.path("lib/sysusers.d")])
             self.assertEqual(self.complete(backend, "do"), ["doctor"])
             self.assertEqual(self.complete(backend, "--tls", "--he"), ["--help"])
+
+
+class Tarball(unittest.TestCase):
+    def test_the_same_commit_gives_the_same_bytes(self):
+        if not os.path.exists(os.path.join(harness.TOP, ".git")):
+            self.skipTest("not a checkout")
+        with tempfile.TemporaryDirectory(prefix="skl-dist-", dir="/tmp") as folder:
+            made = []
+            for name in "ab":
+                path = subprocess.check_output([os.path.join(harness.TOP, "tools/dist.sh"), f"{folder}/{name}"], text=True,
+                                               stderr=subprocess.DEVNULL).strip()
+                with open(path, "rb") as f:
+                    made.append(f.read())
+            self.assertTrue(made[0])
+            self.assertEqual(made[0], made[1])
+            inside = {n.split("/", 1)[1] for n in subprocess.check_output(["tar", "-tf", path], text=True).splitlines()}
+            committed = subprocess.check_output(["git", "-C", harness.TOP, "ls-tree", "-r", "--name-only", "HEAD"], text=True).splitlines()
+            self.assertEqual({n for n in inside if n and not n.endswith("/")}, set(committed))
 
 
 class Version(unittest.TestCase):

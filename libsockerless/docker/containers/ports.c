@@ -191,9 +191,8 @@ static int publish_all(struct skl_ports *p, struct skl_error *err)
     int rc;
 
     if (skl_json_parse(skl_str(p->c->spec.host_config_json), &host, NULL) < 0 ||
-        skl_json_parse(skl_str(p->c->spec.config_json), &config, NULL) < 0 ||
-        skl_streq(skl_json_get_str(host, "NetworkMode"), "none"))
-        return 0; /* nothing to read a port from, or no network to publish it for */
+        skl_json_parse(skl_str(p->c->spec.config_json), &config, NULL) < 0)
+        return 0; /* nothing to read a port from */
     bindings = skl_json_get(host, "PortBindings");
     rc = publish_bindings(p, bindings, err);
     if (rc == 0 && skl_json_get_bool(host, "PublishAllPorts", false))

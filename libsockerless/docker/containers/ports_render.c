@@ -10,13 +10,6 @@ static cJSON *parse(const char *text)
     return text && skl_json_parse(skl_str(text), &json, NULL) == 0 ? json : NULL;
 }
 
-static bool has_network(const struct skl_container *c)
-{
-    SKL_AUTO_JSON cJSON *host = parse(c->spec.host_config_json);
-
-    return !skl_streq(skl_json_get_str(host, "NetworkMode"), "none");
-}
-
 void skl_render_ports(struct skl_json *j, const struct skl_container *c)
 {
     SKL_AUTO_JSON cJSON *config = parse(c->spec.config_json);
@@ -24,7 +17,7 @@ void skl_render_ports(struct skl_json *j, const struct skl_container *c)
     const cJSON *port;
 
     skl_json_object(j, "Ports");
-    if (skl_container_is_running(c) && has_network(c))
+    if (skl_container_is_running(c))
         cJSON_ArrayForEach(port, skl_json_get(config, "ExposedPorts"))
         {
             const cJSON *bindings =
@@ -62,15 +55,14 @@ void skl_render_port_list(struct skl_json *j, const struct skl_container *c)
     const cJSON *port, *binding;
 
     skl_json_array(j, c->published_json ? "Ports" : NULL);
-    if (has_network(c))
-        cJSON_ArrayForEach(port, skl_json_get(config, "ExposedPorts"))
-        {
-            const cJSON *bindings =
-                published ? cJSON_GetObjectItemCaseSensitive(published, port->string) : NULL;
+    cJSON_ArrayForEach(port, skl_json_get(config, "ExposedPorts"))
+    {
+        const cJSON *bindings =
+            published ? cJSON_GetObjectItemCaseSensitive(published, port->string) : NULL;
 
-            if (!bindings)
-                render_entry(j, port->string, NULL);
-            cJSON_ArrayForEach(binding, bindings) render_entry(j, port->string, binding);
-        }
+        if (!bindings)
+            render_entry(j, port->string, NULL);
+        cJSON_ArrayForEach(binding, bindings) render_entry(j, port->string, binding);
+    }
     skl_json_end_array(j);
 }
