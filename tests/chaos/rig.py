@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 from clouds import resources  # noqa: E402
 from harness import Stack, UnixConnection, await_true  # noqa: E402
 
-FIGURES = ("faults", "runs", "bytes", "lost", "doubled", "orphans", "failed")
+FIGURES = ("faults", "runs", "bytes", "lost", "doubled", "orphans", "failed", "omitted")
 # The grace: how long a start that was cut is waited for where only the agent knows.
 ENV = {"SOCKERLESS_WARM_SECONDS": "5", "SOCKERLESS_AGENT_GRACE": "3"}
 OWN = {"azf": {"SOCKERLESS_AZF_POLL_INTERVAL_MS": "50"}, "aca": {"SOCKERLESS_ACA_POLL_INTERVAL_MS": "50"},
