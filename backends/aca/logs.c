@@ -12,7 +12,7 @@
 #define TIMESPAN     "P7D"
 #define LOGS_WAIT_MS 60000
 
-static char *query_text(const void *job, int64_t after_ns)
+static char *query_text(const void *job, int64_t after_ns, size_t rows)
 {
     SKL_AUTO_BUF struct skl_buf b = {0};
 
@@ -31,7 +31,7 @@ static char *query_text(const void *job, int64_t after_ns)
                      "(datatable(TimeGenerated:datetime,Ingested:datetime,T:real,Stream:string,"
                      "ContainerName_s:string,Source:string,Line:string)[])"
                      " | where ContainerName_s == \"main\" | order by Ingested asc");
-    skl_buf_addf(&b, " | take %d | order by TimeGenerated asc, T asc", SKL_LOG_FOLLOW_ROWS);
+    skl_buf_addf(&b, " | take %zu | order by TimeGenerated asc, T asc", rows);
     return skl_buf_detach(&b);
 }
 

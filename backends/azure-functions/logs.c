@@ -9,7 +9,7 @@
 
 #define LOGS_WAIT_MS 60000
 
-static char *query_text(const void *site, int64_t after_ns)
+static char *query_text(const void *site, int64_t after_ns, size_t rows)
 {
     struct skl_buf b;
 
@@ -24,8 +24,8 @@ static char *query_text(const void *site, int64_t after_ns)
                  " | project TimeGenerated, Ingested, Stream, Source, Line), "
                  "(datatable(TimeGenerated:datetime,Ingested:datetime,Stream:string,"
                  "Source:string,Line:string)[])"
-                 " | order by Ingested asc | take %d | order by TimeGenerated asc",
-                 SKL_LOG_FOLLOW_ROWS);
+                 " | order by Ingested asc | take %zu | order by TimeGenerated asc",
+                 rows);
     return skl_buf_detach(&b);
 }
 

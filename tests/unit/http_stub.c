@@ -96,12 +96,17 @@ static void send_all(int fd, const char *p, size_t n)
 /* Copies src to a new string with $SELF replaced. */
 static char *expand(const struct stub *s, const char *src)
 {
-    char *out = calloc(1, MAX_TEXT);
-    size_t n = 0;
+    size_t n = 0, size = 1;
+    char *out;
 
-    for (src = src ? src : ""; *src && n + 100 < MAX_TEXT;) {
+    src = src ? src : "";
+    for (const char *at = src; (at = strstr(at, "$SELF")); at += 5)
+        size += strlen(s->url);
+    size += strlen(src);
+    out = calloc(1, size);
+    while (*src) {
         if (strncmp(src, "$SELF", 5) == 0) {
-            n += (size_t)snprintf(out + n, MAX_TEXT - n, "%s", s->url);
+            n += (size_t)snprintf(out + n, size - n, "%s", s->url);
             src += 5;
         } else {
             out[n++] = *src++;

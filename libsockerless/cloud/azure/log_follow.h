@@ -1,9 +1,9 @@
 /* log_follow - output from a Log Analytics table, in order, without gap or repeat over many calls.
  *
  * Shape   the query gives the columns TimeGenerated, Ingested, Stream ("stderr" or anything), Source (tells apart
- *         equal lines of different writers) and Line, at most SKL_LOG_FOLLOW_ROWS rows that were ingested after a
+ *         equal lines of different writers) and Line, at most `rows` rows that were ingested after a
  *         moment, the earliest ingested ones, ordered by the time of the line
- * Errors  those of skl_logs_query(); the cursor stays then
+ * Errors  those of skl_logs_query(); TOOBIG: one moment holds more lines than can be asked for; the cursor stays then
  * Thread  any
  */
 #ifndef SKL_CLOUD_AZURE_LOG_FOLLOW_H
@@ -11,9 +11,8 @@
 
 #include "cloud/azure/loganalytics.h"
 
-#define SKL_LOG_FOLLOW_ROWS 5000
-
-typedef char *skl_log_query_cb(const void *arg, int64_t after_ns); /* owned by the caller */
+/* Owned by the caller. */
+typedef char *skl_log_query_cb(const void *arg, int64_t after_ns, size_t rows);
 typedef bool skl_log_follow_cb(void *arg, bool is_stderr, int64_t time_ns,
                                struct skl_str line); /* false: stop */
 
