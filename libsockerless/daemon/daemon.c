@@ -413,7 +413,7 @@ static int prepare(struct daemon *d, char **argv, struct skl_error *err)
 
     if (rc < 0 || d->settings.help || d->settings.version)
         return rc;
-    rc = skl_hosts_check(&d->settings, err);
+    rc = skl_hosts_check(&d->settings, get_env, err);
     return rc < 0 ? rc : skl_tls_files_load(&d->settings, &d->tls, err);
 }
 

@@ -15,9 +15,9 @@ int skl_hosts_check_exposure(const struct skl_daemon_settings *s, const struct s
         name);
 }
 
-int skl_hosts_check(struct skl_daemon_settings *s, struct skl_error *err)
+int skl_hosts_check(struct skl_daemon_settings *s, skl_getenv_cb *get_env, struct skl_error *err)
 {
-    if (skl_tls_files_check(s, err) < 0)
+    if (skl_tls_files_check(s, get_env, err) < 0)
         return -SKL_E_INVALID;
     if (skl_strv_len(s->hosts) > SKL_MAX_HOSTS)
         return skl_fail(err, SKL_E_INVALID, "-H: at most %d", SKL_MAX_HOSTS);

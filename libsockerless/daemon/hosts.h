@@ -9,7 +9,7 @@
 #define SKL_DOCKER_PORT 2375
 
 /* All of them, and the names of the TLS files. */
-int skl_hosts_check(struct skl_daemon_settings *s, struct skl_error *err);
+int skl_hosts_check(struct skl_daemon_settings *s, skl_getenv_cb *get_env, struct skl_error *err);
 /* Where a client needs no certificate, the address alone has to keep strangers out. */
 int skl_hosts_check_exposure(const struct skl_daemon_settings *s, const struct skl_address *a,
                              const char *name, struct skl_error *err);

@@ -12,10 +12,11 @@
 /* It travels in an environment variable of the workload, next to the user's. */
 #define MAX_AGENT_CA (16 * SKL_KIB)
 
-static int default_name(char **name, const char *flag, const char *file, struct skl_error *err)
+static int default_name(char **name, const char *flag, const char *file, skl_getenv_cb *get_env,
+                        struct skl_error *err)
 {
-    const char *dir = getenv("DOCKER_CERT_PATH");
-    const char *home = getenv("HOME");
+    const char *dir = get_env("DOCKER_CERT_PATH");
+    const char *home = get_env("HOME");
     struct skl_buf b;
 
     if (!skl_str_empty(*name))
@@ -32,14 +33,15 @@ static int default_name(char **name, const char *flag, const char *file, struct 
                : skl_fail_errno(err, errno, "%s is not given, and there is no '%s'", flag, *name);
 }
 
-int skl_tls_files_check(struct skl_daemon_settings *s, struct skl_error *err)
+int skl_tls_files_check(struct skl_daemon_settings *s, skl_getenv_cb *get_env,
+                        struct skl_error *err)
 {
-    int rc = s->tls_verify ? default_name(&s->tls_ca, "--tlscacert", "ca.pem", err) : 0;
+    int rc = s->tls_verify ? default_name(&s->tls_ca, "--tlscacert", "ca.pem", get_env, err) : 0;
 
     if (rc == 0 && (s->tls_verify || s->tls))
-        rc = default_name(&s->tls_cert, "--tlscert", "cert.pem", err);
+        rc = default_name(&s->tls_cert, "--tlscert", "cert.pem", get_env, err);
     if (rc == 0 && (s->tls_verify || s->tls))
-        rc = default_name(&s->tls_key, "--tlskey", "key.pem", err);
+        rc = default_name(&s->tls_key, "--tlskey", "key.pem", get_env, err);
     if (rc < 0)
         return rc;
     if (skl_str_empty(s->tls_cert) != skl_str_empty(s->tls_key))

@@ -15,7 +15,8 @@ struct skl_tls_files {
 };
 
 /* Fills in the names that were left out, and refuses what does not go together. */
-int skl_tls_files_check(struct skl_daemon_settings *s, struct skl_error *err);
+int skl_tls_files_check(struct skl_daemon_settings *s, skl_getenv_cb *get_env,
+                        struct skl_error *err);
 /* All of it or nothing: *ret is untouched on failure. */
 int skl_tls_files_load(const struct skl_daemon_settings *s, struct skl_tls_files *ret,
                        struct skl_error *err);

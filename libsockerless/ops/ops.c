@@ -27,15 +27,26 @@ int skl_ops_address(const char *text, char *ret, size_t cap, struct skl_error *e
     struct skl_ip ip;
     uint64_t number;
 
+    bool bracketed = host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']';
+
     if (host.n == 0 || skl_str_eqz(host, "localhost"))
         host = SKL_STR("127.0.0.1");
+    if (bracketed)
+        host = skl_str_n(host.p + 1, host.n - 2);
     address = skl_str_dup(host);
     if (!skl_str_u64(port, &number) || number > 65535)
         return skl_fail(err, SKL_E_INVALID, "--ops-listen '%s': expected ADDR:PORT", text);
-    if (!skl_ip_parse(address, &ip) || ip.n != 4)
+    if (!skl_ip_parse(address, &ip) || (ip.n == 16) != bracketed)
         return skl_fail(err, SKL_E_INVALID,
-                        "--ops-listen '%s': expected an IPv4 address before the port", text);
-    snprintf(ret, cap, "%s:%u", address, (unsigned)number);
+                        "--ops-listen '%s': expected an IP address before the port, of IPv6 in "
+                        "brackets",
+                        text);
+    if (bracketed && !mg_check_feature(MG_FEATURES_IPV6))
+        return skl_fail(err, SKL_E_UNSUPPORTED,
+                        "--ops-listen '%s': this system's CivetWeb is built without IPv6: give an "
+                        "IPv4 address",
+                        text);
+    snprintf(ret, cap, bracketed ? "[%s]:%u" : "%s:%u", address, (unsigned)number);
     return 0;
 }
 

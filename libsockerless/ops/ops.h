@@ -18,7 +18,8 @@
 
 struct skl_ops;
 
-/* "9090", ":9090", "127.0.0.1:9090", "0.0.0.0:9090", "localhost:9090". Without an address: loopback. */
+/* "9090", ":9090", "127.0.0.1:9090", "0.0.0.0:9090", "localhost:9090", "[::1]:9090". Without an address: loopback.
+ * UNSUPPORTED: CivetWeb may have been built without IPv6 (Debian 12's is). */
 int skl_ops_address(const char *text, char *ret, size_t cap, struct skl_error *err);
 
 struct skl_ops_condition {
