@@ -60,7 +60,7 @@ int skl_azf_config_check(const void *config, struct skl_error *err);
 
 /* server.c */
 /* config: struct skl_azf_config, which outlives the context */
-int skl_azf_open(const void *config, void **ret_ctx, struct skl_backend *ret,
+int skl_azf_open(const void *settings, void **ret_ctx, struct skl_backend *ret,
                  struct skl_error *err);
 void skl_azf_close(void *ctx); /* NULL is fine */
 

@@ -85,7 +85,7 @@ int skl_gcf_size(const struct skl_gcf_config *c, int64_t nano_cpus, int64_t memo
 
 /* server.c */
 /* config: struct skl_gcf_config, which outlives the context */
-int skl_gcf_open(const void *config, void **ret_ctx, struct skl_backend *ret,
+int skl_gcf_open(const void *settings, void **ret_ctx, struct skl_backend *ret,
                  struct skl_error *err);
 void skl_gcf_close(void *ctx); /* NULL is fine */
 

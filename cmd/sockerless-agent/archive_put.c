@@ -426,7 +426,8 @@ static void on_close(struct agent_task *t)
     put_free(SKL_CONTAINER_OF(t, struct put, task));
 }
 
-static int find_root(const char *path, char **ret, struct skl_error *err)
+/* NULL: there is no such folder. */
+static char *find_root(const char *path, struct skl_error *err)
 {
     bool must_be_dir;
     char *clean SKL_AUTO_STR = agent_path_clean(path, &must_be_dir);
@@ -434,11 +435,12 @@ static int find_root(const char *path, char **ret, struct skl_error *err)
     struct stat st;
 
     if (!realpath(clean, real) || stat(real, &st) < 0)
-        return agent_path_fail(err, errno, path);
-    if (!S_ISDIR(st.st_mode))
-        return skl_fail(err, SKL_E_INVALID, "extraction point is not a directory");
-    *ret = skl_strdup(strcmp(real, "/") == 0 ? "" : real);
-    return 0;
+        (void)agent_path_fail(err, errno, path);
+    else if (!S_ISDIR(st.st_mode))
+        (void)skl_fail(err, SKL_E_INVALID, "extraction point is not a directory");
+    else
+        return skl_strdup(strcmp(real, "/") == 0 ? "" : real);
+    return NULL;
 }
 
 /* Never the root of the container, whatever is asked. */
@@ -456,9 +458,9 @@ void agent_archive_put(struct agent *a, const struct skl_frame *f)
     char *path SKL_AUTO_STR = skl_tlv_find_dup(f->payload, SKL_TAG_PATH);
     struct skl_error err;
     struct put *p;
-    char *root = NULL;
+    char *root = find_root(path ? path : "/", &err);
 
-    if (find_root(path ? path : "/", &root, &err) < 0) {
+    if (!root) {
         agent_task_error(a, f->stream, skl_kind_status(err.kind), err.msg);
         return;
     }

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#undef skl_fail
+#undef skl_fail_errno
+
 static int set(struct skl_error *err, enum skl_kind kind, int sys, const char *fmt, va_list ap)
     SKL_PRINTF(4, 0);
 

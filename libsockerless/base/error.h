@@ -44,6 +44,13 @@ struct skl_error {
 /* Both return -kind, so that a caller can `return skl_fail(...)`. */
 int skl_fail(struct skl_error *err, enum skl_kind kind, const char *fmt, ...) SKL_PRINTF(3, 4);
 int skl_fail_errno(struct skl_error *err, int errnum, const char *fmt, ...) SKL_PRINTF(3, 4);
+/* The values stand here too, where compilers and analysers see them: what follows a failure is known not to be a success. */
+static inline int skl_fail_as(int rc, int same SKL_UNUSED)
+{
+    return rc;
+}
+#define skl_fail(err, kind, ...) skl_fail_as(-(int)(kind), skl_fail(err, kind, __VA_ARGS__))
+#define skl_fail_errno(...)      skl_fail_as(-SKL_E_INTERNAL, skl_fail_errno(__VA_ARGS__))
 /* Puts "context: " in front of the message; returns rc. */
 int skl_wrap(struct skl_error *err, int rc, const char *fmt, ...) SKL_PRINTF(3, 4);
 

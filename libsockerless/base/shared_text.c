@@ -22,7 +22,7 @@ static size_t n_buckets, n_texts;
 static void grow(void)
 {
     size_t n = n_buckets ? 2 * n_buckets : BUCKETS_MIN;
-    struct shared **wider = skl_alloc0(n, sizeof(*wider));
+    struct shared **wider = skl_new0_n(struct shared *, n);
 
     for (size_t i = 0; i < n_buckets; i++)
         for (struct shared *s = buckets[i], *next; s; s = next) {

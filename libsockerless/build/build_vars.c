@@ -43,13 +43,13 @@ static const char *platform_arg(const struct skl_build *b, const char *name)
         name += strlen("BUILD");
     else
         return NULL;
-    if (strcmp(name, "OS") == 0)
+    if (skl_streq(name, "OS"))
         return b->s.os;
-    if (strcmp(name, "ARCH") == 0)
+    if (skl_streq(name, "ARCH"))
         return b->s.architecture;
-    if (strcmp(name, "VARIANT") == 0)
+    if (skl_streq(name, "VARIANT"))
         return b->s.variant ? b->s.variant : "";
-    return strcmp(name, "PLATFORM") == 0 ? skl_build_pair(b->meta_args, " platform") : NULL;
+    return skl_streq(name, "PLATFORM") ? skl_build_pair(b->meta_args, " platform") : NULL;
 }
 
 const char *skl_build_env(const cJSON *config, const char *name)
