@@ -4,7 +4,7 @@ BUILD_SAN := build-san
 # Whose backend `demo` and `run` show: aca, azf or gcf.
 BACKEND   := aca
 
-.PHONY: all dist deb deb-test deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients tf-test load-test bench chaos check-model fuzz tsan configuration fmt analyze clean
+.PHONY: all dist deb deb-test deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients tf-test load-test bench chaos check-model fuzz tsan valgrind configuration fmt analyze clean
 
 all: build
 
@@ -46,6 +46,9 @@ dist: ; @tools/dist.sh build-deb
 deb: ; @tools/install-deps.sh deb && tools/deb.sh build-deb
 # Each package on a clean Debian 12 with systemd: installed, used, upgraded, removed.
 deb-test: build-san deb ; @tools/deb-test.sh $(BUILD_SAN) build-deb
+
+# Each backend under valgrind, from its start to SIGTERM.
+valgrind: build ; @tools/install-deps.sh valgrind && tools/test.sh $(BUILD) --suite valgrind
 
 fmt: ; clang-format -i $$(git ls-files '*.c' '*.h' | grep -v -e settings.c -e /config.c)
 # gcc -fanalyzer, clang-tidy and shellcheck; fails on any finding.

@@ -1,8 +1,8 @@
 #!/bin/sh
-# install-deps.sh [docker-test|clients|analyze|check-model|deb]: installs the Debian packages that are missing. Quiet and quick
+# install-deps.sh [docker-test|clients|analyze|check-model|deb|valgrind]: installs the Debian packages that are missing. Quiet and quick
 # when nothing is. With docker-test also what the tests beside a real Engine and with real clients need; with analyze the
 # analysers, with clients an SSH server (not started), with check-model the model checker, with deb what builds packages and a
-# clean system to try them on.
+# clean system to try them on, with valgrind that.
 set -eu
 packages="build-essential meson ninja-build pkg-config libuv1-dev node-llhttp libcurl4-openssl-dev
  zlib1g-dev libbz2-dev liblzma-dev libzstd-dev libcjson-dev libmbedtls-dev libsqlite3-dev libarchive-dev libcivetweb-dev check
@@ -11,6 +11,7 @@ packages="build-essential meson ninja-build pkg-config libuv1-dev node-llhttp li
 [ "${1-}" != deb ] || packages="$packages debhelper dpkg-dev lintian mmdebstrap systemd-container"
 [ "${1-}" != docker-test ] || packages="$packages docker.io containerd python3-docker docker-compose"
 [ "${1-}" != clients ] || packages="$packages openssh-server openssh-client"
+[ "${1-}" != valgrind ] || packages="$packages valgrind"
 [ "${1-}" != analyze ] || packages="$packages clang-tidy shellcheck"
 missing=
 for p in $packages; do
