@@ -18,7 +18,8 @@
 #define START_WAIT_MS  (10 * 60 * 1000)
 #define STOP_WAIT_MS   60000 /* SIGTERM, 30 s, SIGKILL, and some */
 #define REMOVE_WAIT_MS (5 * 60 * 1000)
-#define CLOCK_SKEW_NS  (5 * SKL_NS_PER_S)
+#define UNDO_WAIT_MS                                                                               \
+    60000 /* a client waits to hear of a failed start; what stays is removed with the container */
 
 void skl_aca_plan(void *ctx, const struct skl_container_snapshot *c, struct skl_labels *cloud)
 {
@@ -207,7 +208,7 @@ static int put_job(struct skl_aca *aca, struct skl_call *call, const char *job, 
 }
 
 struct newest {
-    int64_t since_ns, start_ns;
+    int64_t start_ns; /* by the cloud's clock, as all that it is compared with */
     char name[128];
 };
 
@@ -218,8 +219,7 @@ static bool take_newest(void *arg, const cJSON *item)
     const char *start = skl_json_get_str(skl_json_get(item, "properties"), "startTime");
     int64_t start_ns = 0;
 
-    if (name && start && skl_time_parse(skl_str(start), &start_ns) && start_ns >= n->since_ns &&
-        start_ns >= n->start_ns) {
+    if (name && start && skl_time_parse(skl_str(start), &start_ns) && start_ns >= n->start_ns) {
         n->start_ns = start_ns;
         snprintf(n->name, sizeof(n->name), "%s", name);
     }
@@ -254,7 +254,7 @@ static bool may_be_repeated(int rc)
 static int start_job(struct skl_aca *aca, struct skl_call *call, const char *job,
                      struct skl_outcome *ret, struct skl_error *err)
 {
-    struct newest newest = {.since_ns = skl_wall_ns() - CLOCK_SKEW_NS};
+    struct newest newest = {0};
     const char *previous = skl_labels_get(&call->c->cloud, SKL_ACA_EXECUTION);
 
     for (;;) {
@@ -326,7 +326,7 @@ int skl_aca_start(void *ctx, struct skl_call *call, struct skl_outcome *ret, str
         rc = start_job(aca, call, job, ret, err);
     if (rc < 0) {
         /* Nothing is left behind, also when the caller gave up. */
-        struct skl_call undo = {.c = call->c};
+        struct skl_call undo = {.c = call->c, .deadline_ms = skl_mono_ms() + UNDO_WAIT_MS};
 
         ret->nothing_left = !sent || skl_aca_remove(aca, &undo, NULL) == 0;
         if (!ret->nothing_left)

@@ -20,6 +20,13 @@ int64_t skl_mono_us(void)
     return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
 }
 
+int64_t skl_mono_of_wall(int64_t wall_ns)
+{
+    int64_t ago_ms = (skl_wall_ns() - wall_ns) / SKL_NS_PER_MS;
+
+    return skl_mono_ms() - (ago_ms > 0 ? ago_ms : 0);
+}
+
 int64_t skl_mono_ms(void)
 {
     return skl_mono_us() / 1000;

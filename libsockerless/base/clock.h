@@ -17,6 +17,9 @@
 int64_t skl_wall_ns(void);
 int64_t skl_mono_ms(void);
 int64_t skl_mono_us(void); /* microseconds: for metrics */
+/* The point of skl_mono_ms() at which a recorded moment was, for waits that go on after a restart: as the wall clock tells
+ * it now, which may have been set since; never later than now. */
+int64_t skl_mono_of_wall(int64_t wall_ns);
 
 /* RFC 3339 in UTC, up to nine fraction digits without trailing zeros: "2026-11-23T09:43:38.39Z".
  * 0 gives "0001-01-01T00:00:00Z". The _fixed form always writes nine digits (log lines). */

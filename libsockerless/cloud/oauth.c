@@ -45,10 +45,16 @@ int skl_token_read(const cJSON *json, const char *token_key, struct skl_token *r
 
     if (!skl_token_is_sane(text))
         return skl_fail(err, SKL_E_INTERNAL, "the answer holds no token");
-    if (number_of(json, "expires_on", &seconds))
+    /* Where both are told: the one that does not depend on this machine's clock. */
+    if (!number_of(json, "expires_in", &seconds)) {
+        if (!number_of(json, "expires_on", &seconds))
+            return skl_fail(err, SKL_E_INTERNAL,
+                            "the answer does not say how long the token lives");
         seconds -= skl_wall_ns() / SKL_NS_PER_S;
-    else if (!number_of(json, "expires_in", &seconds))
-        return skl_fail(err, SKL_E_INTERNAL, "the answer does not say how long the token lives");
+        if (seconds <= 0)
+            return skl_fail(err, SKL_E_INTERNAL,
+                            "the token has already ended: is this machine's clock right?");
+    }
     if (seconds <= 0)
         return skl_fail(err, SKL_E_INTERNAL, "the answer holds an expired token");
     ret->text = skl_strdup(text);

@@ -19,7 +19,8 @@
 #include "driver/volume_content.h"
 #include "driver/workload_internal.h"
 
-#define FETCH_WARM_S 30
+#define FETCH_WARM_S    30
+#define RECORD_AGAIN_MS 1000 /* a disk that is full, or read-only */
 
 static const struct skl_session_events session_events;
 static void observe(void *arg, struct skl_container *c, enum skl_container_state from,
@@ -45,11 +46,19 @@ struct skl_runtime *skl_runtime_new(const struct skl_runtime_config *config)
     return rt;
 }
 
+static void forget_unrecorded(struct skl_workload *w)
+{
+    skl_timer_cancel(&w->record_again);
+    free((void *)(uintptr_t)w->unrecorded.error);
+    w->unrecorded = (struct skl_end){0};
+}
+
 static void workload_free(struct skl_workload *w)
 {
     skl_delivery_cancel(&w->delivery);
     skl_content_cancel(w);
     skl_timer_cancel(&w->grace);
+    forget_unrecorded(w);
     free(w->marks);
     skl_buf_fini(&w->stdin_waiting);
     free(w->room_subs);
@@ -342,6 +351,33 @@ static void stdin_reset(struct skl_workload *w)
     w->stdin_ended = false;
 }
 
+static void record_again(void *arg)
+{
+    struct skl_workload *w = arg;
+    struct skl_end end = w->unrecorded;
+    char *error SKL_AUTO_STR = (char *)(uintptr_t)end.error;
+
+    w->record_again = NULL;
+    w->unrecorded = (struct skl_end){0};
+    skl_workload_ended(w, &end);
+}
+
+/* The agent has told its end and may leave: nobody could be asked for it later. The best report is kept until the store
+ * takes it; the container counts as running until then, as its record does. */
+static void record_later(struct skl_workload *w, const struct skl_end *end)
+{
+    struct skl_end copy = *end;
+
+    if (w->record_again && w->unrecorded.rank >= end->rank)
+        return;
+    copy.error = skl_strdup(end->error);
+    if (copy.finished_ns == 0)
+        copy.finished_ns = skl_wall_ns();
+    forget_unrecorded(w);
+    w->unrecorded = copy;
+    w->record_again = skl_timer_start(w->rt->config.loop, RECORD_AGAIN_MS, record_again, w);
+}
+
 void skl_workload_ended(struct skl_workload *w, const struct skl_end *end)
 {
     struct skl_runtime *rt = w->rt;
@@ -358,10 +394,17 @@ void skl_workload_ended(struct skl_workload *w, const struct skl_end *end)
     }
     skl_timer_cancel(&w->grace);
     if (skl_container_exited(rt->config.store, c, end, again, &err) < 0) {
-        skl_err("workload", "the end of a run could not be recorded", "container", c->id, "error",
-                err.msg, NULL);
+        if (!w->unrecorded_told)
+            skl_err("workload", "the end of a run could not be recorded, which is tried again",
+                    "container", c->id, "error", err.msg, NULL);
+        w->unrecorded_told = true;
+        record_later(w, end);
         return;
     }
+    if (w->unrecorded_told)
+        skl_info("workload", "the end of the run is recorded", "container", c->id, NULL);
+    w->unrecorded_told = false;
+    forget_unrecorded(w);
     /* Nobody is there who could answer what is still asked. */
     if (end->rank != SKL_END_AGENT && w->session && !skl_session_is_up(w->session))
         skl_session_close(w->session);

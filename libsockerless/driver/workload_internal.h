@@ -49,7 +49,11 @@ struct skl_workload {
     size_t n_room_subs;
 
     struct skl_timer *grace; /* the agent is away */
-    uint64_t unconfirmed;    /* spooled while the spool was full: confirm when there is room */
+    struct skl_timer *record_again;
+    bool unrecorded_told;
+    struct skl_end
+        unrecorded; /* how the run ended; the store could not take it yet. Its error is owned */
+    uint64_t unconfirmed; /* spooled while the spool was full: confirm when there is room */
     bool confirm_later;
 };
 

@@ -191,6 +191,8 @@ void skl_container_begin_anew(struct skl_store *s, struct skl_container *c);
 int skl_container_removing(struct skl_store *s, struct skl_container *c, struct skl_error *err);
 int skl_container_remove_failed(struct skl_store *s, struct skl_container *c, const char *message,
                                 struct skl_error *err); /* -> DEAD */
+/* REMOVING goes on, and may for long: who waits for the removal is answered with how the container ended. */
+void skl_container_removal_put_off(struct skl_store *s, struct skl_container *c);
 /* Event destroy, waiters answered, memory freed. */
 int skl_container_removed(struct skl_store *s, struct skl_container *c, struct skl_error *err);
 int skl_container_rename(struct skl_store *s, struct skl_container *c, const char *name,

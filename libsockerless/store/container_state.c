@@ -432,6 +432,12 @@ int skl_container_remove_failed(struct skl_store *s, struct skl_container *c, co
     return rc;
 }
 
+void skl_container_removal_put_off(struct skl_store *s, struct skl_container *c)
+{
+    SKL_ASSERT(c->state == SKL_CONTAINER_REMOVING);
+    skl_container_wake(s, c, SKL_WAKE_REMOVED, NULL);
+}
+
 int skl_container_removed(struct skl_store *s, struct skl_container *c, struct skl_error *err)
 {
     int rc;

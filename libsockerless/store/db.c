@@ -90,12 +90,17 @@ static int fail_with(const struct skl_db *db, int code, struct skl_error *err)
     if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB)
         return skl_fail(err, SKL_E_INTERNAL,
                         "the state database '%s' is damaged (%s): restore a copy of it, or move it "
-                        "away to begin with an empty state",
+                        "and its -wal away to begin with an empty state",
                         db->path, what);
     if (primary == SQLITE_FULL)
         return skl_fail(err, SKL_E_INTERNAL,
                         "the state database '%s' cannot grow (%s): nothing was changed; make room "
                         "on that disk",
+                        db->path, what);
+    if (primary == SQLITE_READONLY || primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN)
+        return skl_fail(err, SKL_E_INTERNAL,
+                        "the state database '%s' cannot be written (%s): nothing was changed; its "
+                        "file system must be well and writable",
                         db->path, what);
     return skl_fail(err, SKL_E_INTERNAL, "the state database '%s': %s", db->path, what);
 }

@@ -140,7 +140,7 @@ static void prune_timer(void *arg)
     struct skl_store *s = arg;
 
     s->prune = NULL;
-    skl_execs_prune(s, skl_wall_ns());
+    skl_execs_prune(s, skl_mono_ms());
 }
 
 static void prune_later(struct skl_store *s)
@@ -170,6 +170,7 @@ int skl_exec_ended(struct skl_store *s, struct skl_exec *x, int code, struct skl
     x->exit_code = code;
     x->pid = 0;
     x->ended_ns = next.ended_ns;
+    skl_exec_full(x)->ended_ms = skl_mono_ms();
     snprintf(text, sizeof(text), "%d", code);
     exec_event(s, x, "exec_die", "exitCode", text);
     if (x->is_probe)
@@ -196,9 +197,9 @@ char **skl_exec_running_ids(struct skl_store *s, const char *container_id)
     return ids;
 }
 
-void skl_execs_prune(struct skl_store *s, int64_t now_ns)
+void skl_execs_prune(struct skl_store *s, int64_t now_ms)
 {
-    const int64_t before = now_ns - SKL_EXEC_KEEP_MS * SKL_NS_PER_MS;
+    const int64_t before = now_ms - SKL_EXEC_KEEP_MS;
     struct skl_list *it, *tmp;
     bool more = false;
 
@@ -208,7 +209,7 @@ void skl_execs_prune(struct skl_store *s, int64_t now_ns)
 
         if (x->ended_ns == 0)
             continue;
-        if (x->ended_ns > before || x->live) {
+        if (skl_exec_full(x)->ended_ms > before || x->live) {
             more = true;
             continue;
         }
@@ -268,8 +269,10 @@ static int load_one(void *arg, const char *key, const char *body, struct skl_err
         x->ended_ns = skl_wall_ns();
     }
     exec_link(load->s, c, x);
-    if (x->ended_ns != 0)
+    if (x->ended_ns != 0) {
+        skl_exec_full(x)->ended_ms = skl_mono_of_wall(x->ended_ns);
         prune_later(load->s);
+    }
     return 0;
 }
 

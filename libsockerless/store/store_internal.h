@@ -35,6 +35,7 @@ struct skl_network_full {
 struct skl_exec_full {
     struct skl_exec x;
     struct skl_list in_container;
+    int64_t ended_ms; /* skl_mono_ms(); 0: it has not */
 };
 
 #define SKL_EXEC_KEEP_MS INT64_C(300000)
@@ -113,8 +114,8 @@ int skl_volumes_load(struct skl_store *s, struct skl_error *err);
 int skl_execs_load(struct skl_store *s, struct skl_error *err);
 void skl_execs_close(struct skl_store *s);
 void skl_execs_forget(struct skl_store *s, struct skl_container *c);
-/* Deletes execs that ended before `now_ns` - SKL_EXEC_KEEP_MS. */
-void skl_execs_prune(struct skl_store *s, int64_t now_ns);
+/* Deletes execs that ended before `now_ms` - SKL_EXEC_KEEP_MS, points of skl_mono_ms(). */
+void skl_execs_prune(struct skl_store *s, int64_t now_ms);
 
 /* network_address.c */
 int skl_network_parse(struct skl_network_full *n, struct skl_error *err);

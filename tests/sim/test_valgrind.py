@@ -9,8 +9,10 @@ import unittest
 
 from harness import BUILD, SKIP, TOP, Stack, await_true, main
 
-VALGRIND = ["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=definite,indirect,possible",
-            "--errors-for-leak-kinds=definite,indirect,possible", "--num-callers=24", "--track-fds=no", "--error-exitcode=99",
+# Not "possible": connections that are in the middle of their farewell when the daemon ends are reached through libuv's lists alone,
+# by pointers into them.
+VALGRIND = ["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=definite,indirect",
+            "--errors-for-leak-kinds=definite,indirect", "--num-callers=24", "--track-fds=no", "--error-exitcode=99",
             f"--suppressions={TOP}/tools/valgrind.supp"]
 DOCKERFILE = b"FROM busybox\nENV built=1\nCOPY . /it\n"
 

@@ -34,6 +34,7 @@ struct probe {
     struct skl_agent_exec *process;
     char exec_id[65];
     int64_t begun_ns;
+    int64_t begun_ms; /* skl_mono_ms() */
     struct skl_buf output;
     bool truncated, timed_out;
 };
@@ -43,6 +44,7 @@ struct monitor {
     struct skl_container *c;
     char **argv;
     int64_t interval_ns, timeout_ns, start_period_ns, start_interval_ns;
+    int64_t started_ms; /* skl_mono_ms() */
     unsigned retries;
     struct skl_timer *next, *deadline;
     struct probe *probe; /* under way */
@@ -190,7 +192,8 @@ static void take_result(struct monitor *m, const struct probe *p, int code, cons
     if (code == 0) {
         health = SKL_HEALTH_HEALTHY;
         streak = 0;
-    } else if (health != SKL_HEALTH_STARTING || p->begun_ns - c->started_ns >= m->start_period_ns) {
+    } else if (health != SKL_HEALTH_STARTING ||
+               p->begun_ms - m->started_ms >= m->start_period_ns / SKL_NS_PER_MS) {
         streak++;
         if (streak >= m->retries)
             health = SKL_HEALTH_UNHEALTHY;
@@ -205,7 +208,7 @@ static void probe_now(void *arg);
 static void arm(struct monitor *m)
 {
     const bool in_start = m->c->health == SKL_HEALTH_STARTING &&
-                          skl_wall_ns() - m->c->started_ns < m->start_period_ns;
+                          skl_mono_ms() - m->started_ms < m->start_period_ns / SKL_NS_PER_MS;
     int64_t ns = in_start ? m->start_interval_ns : m->interval_ns;
 
     skl_timer_cancel(&m->next);
@@ -351,6 +354,7 @@ static void probe_now(void *arg)
     p = skl_new0(struct probe);
     p->e = e;
     p->begun_ns = skl_wall_ns();
+    p->begun_ms = skl_mono_ms();
     skl_buf_init(&p->output, SKL_HEALTH_OUTPUT + 1);
     if (run(m, p, &err) < 0) {
         struct skl_exec *x = skl_exec_find(e->store, p->exec_id);
@@ -391,7 +395,8 @@ static bool has_agent(struct skl_engine *e, struct skl_container *c)
            e->backend->has_agent(e->backend_ctx, &c->spec, NULL);
 }
 
-static void monitor_begin(struct skl_health_monitors *h, struct skl_container *c)
+static void monitor_begin(struct skl_health_monitors *h, struct skl_container *c,
+                          int64_t started_ms)
 {
     SKL_AUTO_JSON cJSON *config = NULL;
     struct monitor *m;
@@ -404,6 +409,7 @@ static void monitor_begin(struct skl_health_monitors *h, struct skl_container *c
     m = skl_new0(struct monitor);
     m->h = h;
     m->c = c;
+    m->started_ms = started_ms;
     read_check(m, config);
     skl_map_set(&h->by_id, skl_str(c->id), m);
     if (!has_agent(h->e, c)) {
@@ -428,7 +434,7 @@ static void observe(void *arg, struct skl_container *c, enum skl_container_state
     if (m && to != SKL_CONTAINER_RUNNING)
         monitor_end(m);
     else if (!m && to == SKL_CONTAINER_RUNNING)
-        monitor_begin(h, c);
+        monitor_begin(h, c, skl_mono_ms());
 }
 
 struct skl_health_monitors *skl_health_new(struct skl_engine *e)
@@ -443,7 +449,7 @@ struct skl_health_monitors *skl_health_new(struct skl_engine *e)
         struct skl_container *c = SKL_LIST_ENTRY(it, struct skl_container, in_store);
 
         if (c->state == SKL_CONTAINER_RUNNING)
-            monitor_begin(h, c);
+            monitor_begin(h, c, skl_mono_of_wall(c->started_ns));
     }
     return h;
 }

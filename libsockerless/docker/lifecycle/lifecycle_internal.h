@@ -167,6 +167,8 @@ void skl_flow_retire_later(struct skl_flow *f);
 
 /* lifecycle_watch.c: asks the platform again and again, at a pace that fits. */
 void skl_flow_watch(struct skl_flow *f);
+void skl_flow_watch_from(struct skl_flow *f,
+                         int64_t started_ms); /* the run began then, skl_mono_ms() */
 void skl_flow_unwatch(struct skl_flow *f);
 /* lifecycle_start.c: the platform's answer while a start is under way. */
 void skl_flow_start_status(struct skl_flow *f, const struct skl_job *job);

@@ -7,6 +7,7 @@
  * refuse until all is known (a client cannot know that it should come again).
  */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "docker/containers/ports.h"
 #include "docker/lifecycle/lifecycle_internal.h"
@@ -26,6 +27,11 @@ void skl_flow_recovered(struct skl_flow *f)
         skl_flow_finish(f, NULL);
 }
 
+static void watch_recorded(struct skl_flow *f)
+{
+    skl_flow_watch_from(f, skl_mono_of_wall(f->c->started_ns));
+}
+
 void skl_flow_on_agent_up(void *engine, struct skl_container *c)
 {
     struct skl_engine *e = engine;
@@ -42,7 +48,7 @@ void skl_flow_on_agent_up(void *engine, struct skl_container *c)
     if (!skl_container_has_command(c) || skl_workload_has_ended(w))
         return;
     skl_flow_hold(f);
-    skl_flow_watch(f);
+    watch_recorded(f);
     skl_flow_recovered(f);
 }
 
@@ -51,7 +57,9 @@ static void no_agent_came(void *arg)
     struct skl_flow *f = arg;
 
     f->recovery = NULL;
-    skl_flow_on_agent_lost(f->l->e, f->c);
+    /* One that came tells by its session when it is lost again. */
+    if (!skl_workload_session(skl_workload_of(f->l->e->runtime, f->c)))
+        skl_flow_on_agent_lost(f->l->e, f->c);
     skl_flow_recovered(f);
 }
 
@@ -69,7 +77,7 @@ static void resume_run(struct skl_flow *f)
         skl_flow_invoke(f);
     if (skl_flow_is_deaf(f))
         skl_flow_end_one_shot(f);
-    skl_flow_watch(f);
+    watch_recorded(f);
     if (!has_agent)
         skl_flow_recovered(f);
 }

@@ -1,5 +1,7 @@
 /* Removing: the run is ended if force says so, the cloud's resources go, then the record. AutoRemove takes the
- * same way, and tries again for as long as the cloud does not answer: nothing that costs money is forgotten. */
+ * same way, and tries again for as long as the cloud does not answer: nothing that costs money is forgotten. A client that
+ * waits for it (`docker run --rm` does, also when its start failed) is not kept that long: it hears how the container
+ * ended after the first try that failed. */
 #include "base/alloc.h"
 #include "base/log.h"
 #include "docker/images/layers.h"
@@ -76,28 +78,43 @@ static void try_again(void *arg)
     skl_flow_remove(f);
 }
 
-static void cloud_removed(struct skl_flow *f, struct skl_job *job)
+static void not_removed(struct skl_flow *f, const struct skl_error *why)
 {
-    struct skl_op *op = skl_flow_current(f);
     struct skl_error err;
     int64_t delay;
 
-    if (job->rc == 0) {
-        finish_removal(f);
-        return;
-    }
-    if (!op->internal) {
-        if (skl_container_remove_failed(f->l->e->store, f->c, job->err.msg, &err) < 0)
+    if (!skl_flow_current(f)->internal) {
+        if (skl_container_remove_failed(f->l->e->store, f->c, why->msg, &err) < 0)
             skl_err("lifecycle", "a failed removal could not be recorded", "container", f->c->id,
                     "error", err.msg, NULL);
-        skl_flow_finish(f, &job->err);
+        skl_flow_finish(f, why);
         return;
     }
     delay = (int64_t)RETRY_FIRST_MS << (f->remove_tries < 6 ? f->remove_tries : 6);
     f->remove_tries++;
     skl_warn("lifecycle", "removal failed and is tried again", "container", f->c->id, "error",
-             job->err.msg, NULL);
+             why->msg, NULL);
+    skl_container_removal_put_off(f->l->e->store, f->c);
     skl_flow_deadline(f, delay < RETRY_MAX_MS ? delay : RETRY_MAX_MS, try_again);
+}
+
+/* What belongs to the container on the disk goes first: not while the record cannot go. */
+static void remove_record(struct skl_flow *f)
+{
+    struct skl_error err;
+
+    if (skl_store_probe(f->l->e->store, &err) < 0)
+        not_removed(f, &err);
+    else
+        finish_removal(f);
+}
+
+static void cloud_removed(struct skl_flow *f, struct skl_job *job)
+{
+    if (job->rc == 0)
+        remove_record(f);
+    else
+        not_removed(f, &job->err);
 }
 
 static int refuse_live(const struct skl_container *c, struct skl_error *err)
@@ -143,5 +160,5 @@ void skl_flow_remove(struct skl_flow *f)
     if (c->cloud.pairs && c->cloud.pairs[0])
         skl_flow_job(f, SKL_JOB_REMOVE, cloud_removed);
     else
-        finish_removal(f); /* it never reached the cloud */
+        remove_record(f); /* it never reached the cloud */
 }

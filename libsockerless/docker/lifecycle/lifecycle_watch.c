@@ -95,18 +95,23 @@ static void over_limit(void *arg)
     skl_flow_push(f, SKL_OP_STOP, NULL, NULL)->internal = true;
 }
 
-void skl_flow_watch(struct skl_flow *f)
+void skl_flow_watch_from(struct skl_flow *f, int64_t started_ms)
 {
     int64_t limit_ms = f->l->e->backend->run_timeout_ms;
 
     arm(f);
     skl_timer_cancel(&f->limit);
     if (limit_ms > 0 && skl_container_has_command(f->c)) {
-        int64_t ran_ms = (skl_wall_ns() - f->c->started_ns) / SKL_NS_PER_MS;
+        int64_t ran_ms = skl_mono_ms() - started_ms;
 
         f->limit = skl_timer_start(f->l->e->loop, ran_ms < limit_ms ? limit_ms - ran_ms : 0,
                                    over_limit, f);
     }
+}
+
+void skl_flow_watch(struct skl_flow *f)
+{
+    skl_flow_watch_from(f, skl_mono_ms());
 }
 
 void skl_flow_unwatch(struct skl_flow *f)

@@ -64,6 +64,7 @@ static void client_credentials(struct sim *s, const struct sim_request *r, struc
     char *scope SKL_AUTO_STR = form_value(r, "scope");
     SKL_AUTO_BUF struct skl_buf b = {0};
 
+    sim_count(s, "token");
     if (!skl_streq(grant, "client_credentials") || skl_str_empty(client) || !scope) {
         sim_text(a, 400,
                  "{\"error\":\"invalid_request\",\"error_description\":\"AADSTS900144: The "
@@ -76,8 +77,7 @@ static void client_credentials(struct sim *s, const struct sim_request *r, struc
                       "client_assertion or client_secret.");
         return;
     }
-    if (secret && !skl_str_empty(s->options->client_secret) &&
-        !skl_streq(secret, s->options->client_secret)) {
+    if (secret && !skl_str_empty(s->client_secret) && !skl_streq(secret, s->client_secret)) {
         refuse_client(a, "invalid_client", "AADSTS7000215: Invalid client secret provided.");
         return;
     }
@@ -131,6 +131,20 @@ static void discovery(const struct sim_request *r, struct sim_answer *a)
                  r->base, SKL_STR_ARG(tenant), r->base, SKL_STR_ARG(tenant), r->base,
                  SKL_STR_ARG(tenant), r->base);
     sim_text(a, 200, b.p);
+}
+
+/* The one secret that is accepted from now on; what was issued for another is void. */
+void sim_set_secret(struct sim *s, const struct sim_request *r, struct sim_answer *a)
+{
+    free(s->client_secret);
+    s->client_secret = skl_str_dup(r->body);
+    while (!skl_list_empty(&s->tokens)) {
+        struct token *t = SKL_LIST_ENTRY(s->tokens.next, struct token, in_sim);
+
+        skl_list_remove(&t->in_sim);
+        free(t);
+    }
+    a->status = 200;
 }
 
 bool sim_auth_route(struct sim *s, const struct sim_request *r, struct sim_answer *a)

@@ -159,7 +159,7 @@ bool sim_parse_faults(struct sim *s, const char *spec)
 {
     struct skl_str rest = skl_str(spec);
 
-    s->fault_429 = s->fault_500 = s->fault_drop = s->fault_slow = 0;
+    s->fault_429 = s->fault_500 = s->fault_away = s->fault_drop = s->fault_slow = 0;
     while (rest.n > 0) {
         struct skl_str kind, number, operation;
 
@@ -176,6 +176,8 @@ bool sim_parse_faults(struct sim *s, const char *spec)
             s->fault_429 = p;
         else if (skl_str_eqz(name, "500"))
             s->fault_500 = p;
+        else if (skl_str_eqz(name, "away"))
+            s->fault_away = p; /* 503, and says to come back soon: retries do not take a test's time */
         else if (skl_str_eqz(name, "drop"))
             s->fault_drop = p;
         else if (skl_str_eqz(name, "slow"))
@@ -212,6 +214,9 @@ static bool fault(struct sim *s, struct sim_answer *a, bool *drop, bool *slow)
         sim_arm_error(a, 429, "TooManyRequests", "Too many requests.");
     } else if (dice < s->fault_429 + s->fault_500) {
         sim_arm_error(a, 500, "InternalServerError", "The server has an internal error.");
+    } else if (dice < s->fault_429 + s->fault_500 + s->fault_away) {
+        skl_buf_adds(&a->headers, "retry-after-ms: 20\r\n");
+        sim_arm_error(a, 503, "ServiceUnavailable", "The service is unavailable.");
     } else {
         s->faults += *drop;
         return false;
@@ -344,6 +349,8 @@ static void handle_own(struct sim *s, const struct sim_request *r, struct sim_an
         release(s, a);
     else if (skl_str_eqz(path, "/simulator/taken"))
         take_name(s, r, a);
+    else if (skl_str_eqz(path, "/simulator/secret"))
+        sim_set_secret(s, r, a);
     else
         sim_arm_error(a, 404, "NotFound", "'%s' is not known here.", r->path);
 }
@@ -456,6 +463,7 @@ static int run(struct sim_options *o, const sigset_t *signals)
     int signo;
 
     s.options = o;
+    s.client_secret = skl_strdup(o->client_secret);
     s.dice = (uint64_t)o->fault_seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     skl_list_init(&s.tokens);
     skl_list_init(&s.finished);

@@ -70,12 +70,13 @@ struct sim {
     const struct sim_options *options;
     struct sim_runtime *runtime;
     struct skl_list tokens;
+    char *client_secret; /* NULL or "": any is accepted */
     struct skl_map jobs, operations, groups, environments; /* groups, environments: cJSON */
     struct log_row *rows;
     size_t n_rows;
     struct skl_map calls; /* operation -> count + 1 */
     uint64_t dice;
-    double fault_429, fault_500, fault_drop, fault_slow;
+    double fault_429, fault_500, fault_away, fault_drop, fault_slow;
     uint64_t faults;
     /* App Service: web.h */
     struct skl_map plans, sites, taken, accounts; /* taken: names that strangers have */
@@ -107,6 +108,7 @@ void sim_hold(struct sim *s); /* without the lock; returns when released */
 
 /* auth.c */
 bool sim_auth_route(struct sim *s, const struct sim_request *r, struct sim_answer *a);
+void sim_set_secret(struct sim *s, const struct sim_request *r, struct sim_answer *a);
 /* false: answered with the cloud's own refusal */
 bool sim_auth_check(struct sim *s, const struct sim_request *r, const char *audience, bool is_query,
                     struct sim_answer *a);
