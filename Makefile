@@ -4,7 +4,7 @@ BUILD_SAN := build-san
 # Whose backend `demo` and `run` show: aca, azf or gcf.
 BACKEND   := aca
 
-.PHONY: all dist deb deb-test deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients tf-test load-test bench chaos check-model fuzz tsan valgrind configuration fmt analyze clean
+.PHONY: all dist deb deb-test deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients tf-test load-test load-10k soak bench chaos check-model fuzz tsan valgrind configuration fmt analyze clean
 
 all: build
 
@@ -26,6 +26,12 @@ docker-test: build-san ; @tools/install-deps.sh docker-test && tools/test.sh $(B
 test-clients: build-san ; @tools/install-deps.sh clients; tests/clients/install.sh $(BUILD_SAN)/clients; tools/test.sh $(BUILD_SAN) --suite clients
 # 500 functions at once: their memory and threads.
 load-test: build ; @tools/test.sh $(BUILD) --suite load
+# 10,000 containers with agent, attach and wait each on one backend; agents are played. SKL_LOAD_CONTAINERS=10000
+load-10k: build ; @tests/bench/load_10k.py $(BUILD)
+# Short containers at a steady rate, memory and descriptors a minute, and whether they stay flat.
+soak: export SOAK_MINUTES ?= 30
+soak: export SOAK_RATE ?= 200
+soak: build ; @tests/bench/soak.py $(BUILD)
 bench: build ; @tools/bench.sh $(BUILD)
 # The daemon dies at each of its fault points, each cloud call fails, and both at random, on all three backends.
 chaos: build ; @/usr/bin/python3 tests/chaos/chaos.py $(BUILD)

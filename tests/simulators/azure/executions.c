@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "sim.h"
 
+#define MAX_TAKEN 32 /* in one answer */
+
 struct gone {
     struct skl_list in_sim;
     struct sim_workload *workload;
@@ -393,4 +395,40 @@ void sim_executions(struct sim *s, const struct sim_request *r, struct job *j, c
     }
     sim_json(a, 200, json);
     cJSON_Delete(json);
+}
+
+/* -- played by somebody else */
+
+static void add_taken(void *arg, const char *name, char *const *env)
+{
+    cJSON *item = cJSON_CreateObject(), *array;
+
+    cJSON_AddStringToObject(item, "name", name);
+    array = cJSON_AddArrayToObject(item, "env");
+    for (; env && *env; env++)
+        cJSON_AddItemToArray(array, cJSON_CreateString(*env));
+    cJSON_AddItemToArray(arg, item);
+}
+
+void sim_executions_take(struct sim *s, struct sim_answer *a)
+{
+    cJSON *list = cJSON_CreateArray();
+
+    (void)sim_workload_take(s->runtime, MAX_TAKEN, add_taken, list);
+    sim_json(a, 200, list);
+    cJSON_Delete(list);
+}
+
+void sim_execution_finish(struct sim *s, const struct sim_request *r, struct sim_answer *a)
+{
+    char *name SKL_AUTO_STR = sim_query(r, "name");
+    char *code SKL_AUTO_STR = sim_query(r, "code");
+    uint64_t number = 0;
+
+    if (!name || !skl_str_u64(skl_str(code), &number) || number > 255)
+        sim_arm_error(a, 400, "BadRequest", "name and code are required.");
+    else if (!sim_workload_finish(s->runtime, name, (int)number))
+        sim_arm_error(a, 404, "NotFound", "No execution of that name is played.");
+    else
+        a->status = 200;
 }

@@ -24,8 +24,8 @@ static const struct skl_option rows[] = {
     {.flag = "--listen", ROW(listen), .dflt = "127.0.0.1:4568", .help = "address and port; port 0 picks one"},
     {.flag = "--agent", ROW(agent), .help = "the sockerless-agent that its image holds"},
     {.flag = "--state-dir", ROW(state_dir), .help = "a folder for images and workloads (default: a temporary one)"},
-    {.flag = "--runtime", ROW(runtime), .type = SKL_OPTION_ENUM, .choices = "auto|runc|process", .dflt = "auto",
-     .help = "how workloads run"},
+    {.flag = "--runtime", ROW(runtime), .type = SKL_OPTION_ENUM, .choices = "auto|runc|process|external", .dflt = "auto",
+     .help = "how workloads run; external: executions do not, somebody plays them"},
     {.flag = "--registry-mirror", ROW(mirror), .help = "the registry that answers for Docker Hub"},
     {.flag = "--latency", ROW(latency_ms), .type = SKL_OPTION_INT, .dflt = "0", .help = "milliseconds that operations take"},
     {.flag = "--ingestion-delay", ROW(ingestion_delay_s), .type = SKL_OPTION_INT, .dflt = "0",
@@ -347,6 +347,10 @@ static void handle_own(struct sim *s, const struct sim_request *r, struct sim_an
         set_faults(s, r, a);
     else if (skl_str_eqz(path, "/simulator/release"))
         release(s, a);
+    else if (skl_str_eqz(path, "/simulator/executions"))
+        sim_executions_take(s, a);
+    else if (skl_str_eqz(path, "/simulator/executions/end"))
+        sim_execution_finish(s, r, a);
     else if (skl_str_eqz(path, "/simulator/taken"))
         take_name(s, r, a);
     else if (skl_str_eqz(path, "/simulator/secret"))

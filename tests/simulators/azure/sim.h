@@ -139,6 +139,9 @@ void sim_executions(struct sim *s, const struct sim_request *r, struct job *j, c
 void sim_execution_stop(struct execution *x);
 cJSON *sim_execution_json(const struct execution *x, bool with_detail);
 struct execution *sim_execution_by_name(struct sim *s, const char *name);
+/* With --runtime external: those that nobody has taken yet; the end of one. */
+void sim_executions_take(struct sim *s, struct sim_answer *a);
+void sim_execution_finish(struct sim *s, const struct sim_request *r, struct sim_answer *a);
 void sim_executions_join(struct sim *s); /* those that have ended; without the lock */
 /* validate.c: false: answered */
 bool sim_job_validate(struct sim *s, const char *name, const cJSON *body, struct sim_answer *a);

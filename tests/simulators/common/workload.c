@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -20,16 +19,6 @@
 
 #define MAX_LINE (32 * SKL_KIB) /* a log service cuts longer ones */
 #define LOOK_MS  50
-
-struct sim_workload {
-    struct sim_runtime *rt;
-    struct sim_workload_spec spec;
-    const struct sim_workload_events *events;
-    void *arg;
-    pthread_t thread;
-    atomic_bool stop;
-    char *dir;
-};
 
 struct line {
     char text[MAX_LINE];
@@ -69,7 +58,9 @@ int sim_runtime_new(const struct sim_runtime_config *c, struct sim_runtime **ret
     rt->memory_limits = c->memory_limits;
     pthread_mutex_init(&rt->images_lock, NULL);
     skl_map_init(&rt->images);
-    rt->runc = !skl_streq(c->kind, "process") && runc_works(rt);
+    if (skl_streq(c->kind, "external"))
+        rt->external = sim_external_new();
+    rt->runc = !rt->external && !skl_streq(c->kind, "process") && runc_works(rt);
     if (skl_streq(c->kind, "runc") && !rt->runc) {
         sim_runtime_free(rt);
         return skl_fail(err, SKL_E_UNSUPPORTED,
@@ -105,7 +96,7 @@ void sim_runtime_hurry(struct sim_runtime *rt)
 
 const char *sim_runtime_kind(const struct sim_runtime *rt)
 {
-    return rt->runc ? "runc" : "process";
+    return rt->external ? "external" : rt->runc ? "runc" : "process";
 }
 
 void sim_container_fini(struct sim_container *c)
@@ -383,18 +374,25 @@ struct sim_workload *sim_workload_start(struct sim_runtime *rt, struct sim_workl
     skl_buf_init(&b, 8 * SKL_KIB);
     skl_buf_addf(&b, "%s/%s", rt->dir, w->spec.name);
     w->dir = skl_buf_detach(&b);
-    SKL_ASSERT(pthread_create(&w->thread, NULL, work, w) == 0);
+    if (rt->external)
+        sim_external_start(rt->external, w);
+    else
+        SKL_ASSERT(pthread_create(&w->thread, NULL, work, w) == 0);
     return w;
 }
 
 void sim_workload_stop(struct sim_workload *w)
 {
-    atomic_store(&w->stop, true);
+    if (w->rt->external)
+        sim_external_stop(w->rt->external, w);
+    else
+        atomic_store(&w->stop, true);
 }
 
 void sim_workload_join(struct sim_workload *w)
 {
-    pthread_join(w->thread, NULL);
+    if (!w->rt->external)
+        pthread_join(w->thread, NULL);
     sim_workload_spec_fini(&w->spec);
     free(w->dir);
     free(w);

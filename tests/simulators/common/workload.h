@@ -44,7 +44,7 @@ void sim_container_fini(struct sim_container *c);
 
 struct sim_runtime_config {
     const char *dir, *agent_path, *mirror;
-    const char *kind; /* auto, runc, process */
+    const char *kind; /* auto, runc, process, external */
     int64_t stop_grace_ms;
     bool memory_limits; /* what goes beyond its limit is killed; under runc only */
 };
@@ -67,6 +67,12 @@ struct sim_workload *sim_workload_start(struct sim_runtime *rt, struct sim_workl
                                         const struct sim_workload_events *events, void *arg);
 void sim_workload_stop(struct sim_workload *w); /* SIGTERM, grace, SIGKILL; returns at once */
 void sim_workload_join(struct sim_workload *w); /* waits for the end, frees */
+
+/* external.c: with the kind `external` workloads are played by somebody else. Each is given to one taker, and ends
+ * when that says so (false: no such workload) or it is stopped. */
+typedef void sim_taken_cb(void *arg, const char *name, char *const *env);
+size_t sim_workload_take(struct sim_runtime *rt, size_t max, sim_taken_cb *cb, void *arg);
+bool sim_workload_finish(struct sim_runtime *rt, const char *name, int code);
 
 /* process.c: a child with its output as lines */
 struct sim_process {
