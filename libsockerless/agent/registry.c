@@ -13,9 +13,7 @@
 #include "base/encode.h"
 #include "base/log.h"
 
-#define MAX_TOKEN  1024
-#define LOG_WINDOW 10000 /* ms */
-#define LOG_LINES  5
+#define MAX_TOKEN 1024
 
 struct skl_agents *skl_agents_new(uv_loop_t *loop, const struct skl_session_events *events,
                                   void *arg)
@@ -118,29 +116,11 @@ unsigned skl_agents_connected(const struct skl_agents *a)
     return n;
 }
 
-/* -- log lines that a peer can provoke */
-
-bool agent_log_allowed(struct agent_log_gate *g, int64_t now_ms, char held_back[24])
-{
-    if (g->since_ms == 0 || now_ms - g->since_ms >= LOG_WINDOW) {
-        g->since_ms = now_ms ? now_ms : 1;
-        g->lines = 0;
-    }
-    if (g->lines >= LOG_LINES) {
-        g->held_back++;
-        return false;
-    }
-    g->lines++;
-    snprintf(held_back, 24, "%u", g->held_back);
-    g->held_back = 0;
-    return true;
-}
-
 void agent_log_broken(struct agent_entry *e, const char *what)
 {
     char held_back[24];
 
-    if (agent_log_allowed(&e->a->broken, (int64_t)uv_now(e->a->loop), held_back))
+    if (skl_log_gate_open(&e->a->broken, (int64_t)uv_now(e->a->loop), held_back))
         skl_warn("agent", "an agent broke the protocol", "container", e->id, "what", what,
                  "held_back", held_back, NULL);
 }
@@ -196,7 +176,7 @@ static void refuse(struct skl_agents *a, struct skl_http *x)
     char peer[128], held_back[24];
 
     skl_http_peer_name(x, peer, sizeof(peer));
-    if (agent_log_allowed(&a->refused, now, held_back))
+    if (skl_log_gate_open(&a->refused, now, held_back))
         skl_warn("agent", "an agent without a valid token was refused", "peer", peer, "held_back",
                  held_back, NULL);
     skl_metric_add(&skl_agent_refused, 1);

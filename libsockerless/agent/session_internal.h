@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "base/limits.h"
 #include "base/list.h"
+#include "base/log_gate.h"
 #include "base/map.h"
 #include "net/loop.h"
 
@@ -25,20 +26,12 @@
 #define AGENT_INSTANCE_MAX 64
 #define AGENT_PATH_MAX     4096 /* of a path or of ps arguments */
 
-/* -- warnings that a peer can provoke: a few per window, the rest is counted */
-struct agent_log_gate {
-    int64_t since_ms;
-    unsigned lines, held_back;
-};
-/* True: log it. held_back: how many lines were left out before it, "0" and so on. */
-bool agent_log_allowed(struct agent_log_gate *g, int64_t now_ms, char held_back[24]);
-
 struct skl_agents {
     uv_loop_t *loop;
     const struct skl_session_events *events;
     struct skl_map entries;
     char nobody[65]; /* stands in for the token of a container that does not exist */
-    struct agent_log_gate refused, broken;
+    struct skl_log_gate refused, broken;
     struct agent_rate rate;
     bool closed;
 };

@@ -24,15 +24,20 @@
 #define SKL_FRAME_MAX_PAYLOAD (64 * SKL_KIB)
 #define SKL_LINK_WINDOW       (256 * SKL_KIB) /* credit per agent stream, each way */
 #define SKL_AGENT_MAX_STREAMS 1024
-#define SKL_MAX_CONNECTIONS   65536 /* per listener */
+#define SKL_MAX_CONNECTIONS   65536 /* per listener, and of a server */
+#define SKL_MAX_REQUESTS      65536 /* of a server at a time: a wait or a followed log is one */
+#define SKL_MAX_BODIES        (256 * SKL_MIB) /* JSON bodies that are coming in, over all requests */
 #define SKL_MAX_WORKERS       256
 #define SKL_MAX_STAGED        (512 * SKL_MIB)    /* archives copied into one created container */
 #define SKL_MAX_VOLUME        (INT64_C(4) << 30) /* content that is carried from one run to the next */
 
 /* Slow clients. */
-#define SKL_HEADER_TIMEOUT_MS 30000
+#define SKL_HEADER_TIMEOUT_MS 30000  /* for all of a header */
 #define SKL_IDLE_TIMEOUT_MS   300000 /* keep-alive without a request */
-#define SKL_BODY_STALL_MS     300000 /* no byte of a request body for so long */
+#define SKL_BODY_STALL_MS                                                                          \
+    300000 /* for all of a JSON body; for the next SKL_BODY_PROGRESS of another */
+#define SKL_BODY_PROGRESS (4 * SKL_KIB)
+#define SKL_KEEPALIVE_S   60 /* a peer on TCP that says nothing is probed */
 
 #define SKL_EVENT_HISTORY 256 /* as a Docker Engine keeps */
 

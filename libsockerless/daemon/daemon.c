@@ -106,6 +106,12 @@ static void agent_handle(void *arg, struct skl_http *x)
     skl_agents_accept(skl_runtime_agents(d->engine->runtime), x);
 }
 
+/* Idle clients come again; those that have to wait for a descriptor may wait for ever. */
+static void fds_low(void *arg)
+{
+    skl_http_server_shed(((struct daemon *)arg)->api);
+}
+
 static int listen_at(struct daemon *d, const struct skl_address *at, struct skl_tls *tls,
                      skl_accept_cb *cb, struct skl_error *err)
 {
@@ -115,6 +121,7 @@ static int listen_at(struct daemon *d, const struct skl_address *at, struct skl_
 
     if (rc < 0)
         return rc;
+    skl_listener_on_low(l, fds_low);
     d->listeners[d->n_listeners++] = l;
     if (cb == agent_accept)
         d->agent_listener = l;
@@ -217,16 +224,25 @@ static void on_hangup(uv_signal_t *handle, int signo)
 
 static void make_servers(struct daemon *d)
 {
-    d->api = skl_http_server_new(&d->loop, &(struct skl_http_server_config){
-                                               .handler = skl_docker_handle,
-                                               .arg = d->engine,
-                                               .extra_headers = skl_docker_headers,
-                                               .error_body = skl_docker_error_body,
-                                           });
-    d->agents = skl_http_server_new(&d->loop, &(struct skl_http_server_config){
-                                                  .handler = agent_handle,
-                                                  .arg = d,
-                                              });
+    const struct skl_daemon_settings *s = &d->settings;
+    struct skl_http_server_config config = {
+        .handler = skl_docker_handle,
+        .arg = d->engine,
+        .extra_headers = skl_docker_headers,
+        .error_body = skl_docker_error_body,
+        .header_timeout_ms = s->header_timeout_s * 1000,
+        .idle_timeout_ms = s->idle_timeout_s * 1000,
+        .body_stall_ms = s->body_timeout_s * 1000,
+        .max_connections = (unsigned)s->max_connections,
+        .max_requests = (unsigned)s->max_requests,
+        .is_vital = skl_docker_is_vital,
+    };
+
+    d->api = skl_http_server_new(&d->loop, &config);
+    d->agents = skl_http_server_new(
+        &d->loop, &(struct skl_http_server_config){.handler = agent_handle,
+                                                   .arg = d,
+                                                   .header_timeout_ms = config.header_timeout_ms});
 }
 
 /* -- the way down */
@@ -307,6 +323,8 @@ static int open_engine(struct daemon *d, struct skl_error *err)
         .agent_grace_ms = s->agent_grace_s * 1000,
         .agent_token = *d->b->agent_token,
         .max_workers = (unsigned)s->max_workers,
+        .max_queued = (unsigned)s->max_queued,
+        .max_streams = (unsigned)s->max_streams,
         .reap_interval_ms = s->reap_interval_s * 1000,
         .reap_grace_ms = s->reap_grace_s * 1000,
         .reap_dry_run = s->reap_dry_run,

@@ -72,7 +72,7 @@ static size_t measure(const struct skl_ops_feed *f, struct skl_ops_sample *s)
                                      skl_http_server_connections(f->c.agents)};
     s[n++] = (struct skl_ops_sample){"sockerless_attached_clients",
                                      "Connections that attach and exec have taken over.", NULL,
-                                     NULL, (int64_t)skl_list_length(&e->hijacked)};
+                                     NULL, e->n_hijacked};
     s[n++] = (struct skl_ops_sample){"sockerless_workers_busy",
                                      "Worker threads that are in a call, of the cloud mostly.",
                                      NULL, NULL, skl_workers_busy(e->workers)};

@@ -17,7 +17,9 @@ struct skl_daemon_settings {
     bool fetch_image_config;
     char *registry_mirror;
     char **insecure_registries;
-    int64_t warm_seconds, agent_grace_s, max_workers;
+    int64_t warm_seconds, agent_grace_s;
+    int64_t max_workers, max_queued, max_connections, max_requests, max_streams;
+    int64_t header_timeout_s, idle_timeout_s, body_timeout_s;
     int64_t reap_interval_s, reap_grace_s;
     bool reap_dry_run;
 };

@@ -20,6 +20,8 @@ struct skl_engine_settings {
     unsigned warm_seconds;
     int64_t agent_grace_ms;
     unsigned max_workers;
+    unsigned max_queued;      /* jobs that wait for a worker */
+    unsigned max_streams;     /* connections that are taken over */
     int64_t reap_interval_ms; /* between two looks at the cloud for what no record knows; 0: none */
     int64_t reap_grace_ms;    /* how long it must have been seen */
     bool reap_dry_run;        /* says what would go */
@@ -41,7 +43,8 @@ struct skl_engine {
     struct skl_health_monitors *health;
     struct skl_reaper *reaper;
     struct skl_list hijacked; /* docker/api/hijack.h */
-    char *agent_ca;           /* PEM; what workloads are told to trust; NULL: nothing */
+    unsigned n_hijacked;
+    char *agent_ca; /* PEM; what workloads are told to trust; NULL: nothing */
     bool closing;
 };
 
@@ -60,6 +63,8 @@ void skl_engine_close(struct skl_engine *e, skl_timer_cb *on_closed, void *arg);
 
 /* The Docker API: the handler of the Docker listener's HTTP server (arg = engine). docker/api/router.c */
 void skl_docker_handle(void *engine, struct skl_http *x);
+/* What is answered whatever limit is reached. */
+bool skl_docker_is_vital(const struct skl_http *x);
 /* Answers {"message": ...} for errors that the HTTP server makes itself. */
 void skl_docker_error_body(struct skl_buf *b, int status, const char *message);
 /* "Api-Version: ...\r\n..." for every answer */

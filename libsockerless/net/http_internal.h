@@ -11,6 +11,7 @@
 #include <llhttp.h>
 
 #include "base/list.h"
+#include "base/log_gate.h"
 #include "net/http_server.h"
 #include "net/loop.h"
 
@@ -19,6 +20,8 @@
 #define HTTP_MAX_OVERHEAD                                                                          \
     (16 * SKL_KIB) /* chunk heads, extensions and trailers between body bytes */
 #define HTTP_LINGER_MS 2000
+#define HTTP_EXTRA     32 /* connections beyond the limit, for what is vital and for refusals */
+#define HTTP_SHED      32 /* connections that are closed at a time when descriptors are short */
 
 struct span {
     uint32_t off, n;
@@ -52,7 +55,7 @@ struct skl_http {
     void *body_arg;
     skl_http_body_cb *body_cb;
     struct skl_buf body;
-    uint64_t drained;
+    uint64_t drained, held; /* held: of SKL_MAX_BODIES */
 
     bool end_on_eof;
     bool begun, chunked_answer; /* a streamed answer */
@@ -87,6 +90,7 @@ struct http_conn {
     struct skl_http *parsing; /* its head is coming in */
     llhttp_t parser;
     uint64_t body_left; /* Content-Length */
+    size_t progress;    /* of the body, since the deadline was set */
     uint32_t head_bytes, line_bytes, spaces, overhead;
     char last; /* of the head, for the check of line ends */
     bool have_line;
@@ -98,6 +102,7 @@ struct http_conn {
 
     struct skl_error *why; /* the stream broke */
     bool served;           /* a request has come: it may idle */
+    bool extra;            /* beyond the limit of connections */
     bool eof, close_after, dead, pumping, scheduled, graceful, detached, timed_out;
 };
 
@@ -108,7 +113,9 @@ struct skl_http_server {
     int64_t limits[WAIT_MAX_];
     struct skl_list conns;
     struct skl_list waits[WAIT_MAX_];
-    unsigned n_conns;
+    unsigned n_conns, n_requests;
+    uint64_t held; /* bytes of JSON bodies */
+    struct skl_log_gate refused;
     struct skl_timer *sweep;
     struct skl_timer *grace;
     struct skl_http *spare;

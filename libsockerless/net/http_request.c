@@ -152,6 +152,7 @@ void http_free(struct skl_http_server *s, struct skl_http *x)
 {
     if (!x)
         return;
+    s->held -= x->held;
     skl_buf_fini(&x->body);
     if (!s->spare && x->text.cap <= KEEP_TEXT && x->cap_headers <= 64 && !s->closing) {
         s->spare = x;

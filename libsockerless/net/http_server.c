@@ -14,14 +14,25 @@
  */
 #include "net/http_server.h"
 
+#include <stdio.h>
+
 #include "base/alloc.h"
+#include "base/log.h"
 #include "net/http_internal.h"
+#include "net/net_metrics.h"
 #include "net/stream_internal.h"
 
 static void conn_pump(struct http_conn *c);
 static void server_check_closed(struct skl_http_server *s);
 
 /* -- deadlines */
+
+static void expire(struct http_conn *c)
+{
+    skl_list_remove(&c->wait_node);
+    c->timed_out = true;
+    conn_pump(c);
+}
 
 static void sweep(void *arg)
 {
@@ -31,11 +42,8 @@ static void sweep(void *arg)
     for (int i = WAIT_NONE + 1; i < WAIT_MAX_; i++) {
         struct http_conn *c;
         while ((c = SKL_LIST_FIRST(&s->waits[i], struct http_conn, wait_node)) &&
-               c->deadline <= now) {
-            skl_list_remove(&c->wait_node);
-            c->timed_out = true;
-            conn_pump(c);
-        }
+               c->deadline <= now)
+            expire(c);
         any = any || !skl_list_empty(&s->waits[i]);
     }
     if (!any)
@@ -52,6 +60,7 @@ static void conn_wait_for(struct http_conn *c, enum conn_wait wait, bool restart
     if (wait == WAIT_NONE)
         return;
     c->deadline = (int64_t)uv_now(s->loop) + s->limits[wait];
+    c->progress = 0;
     skl_list_push(&s->waits[wait], &c->wait_node);
     if (!s->sweep) {
         int64_t every = 1000;
@@ -75,6 +84,7 @@ static void end_exchange(struct http_conn *c)
 {
     struct skl_http *x = c->x;
     c->x = NULL;
+    c->server->n_requests--;
     if (x->on_end)
         x->on_end(x->owner);
     http_free(c->server, x);
@@ -134,6 +144,57 @@ static void conn_refuse(struct http_conn *c, int status, const char *message)
     conn_die(c, true);
 }
 
+/* -- limits */
+
+static void tell_refused(struct skl_http_server *s, const char *message)
+{
+    char held_back[24];
+    skl_metric_add(&skl_net_refused, 1);
+    if (skl_log_gate_open(&s->refused, (int64_t)uv_now(s->loop), held_back))
+        skl_warn("http", "a limit is reached, clients are refused", "what", message, "held_back",
+                 held_back, NULL);
+}
+
+/* The longest idle one; with `silent`, else the one that has been without a whole header for longest. */
+static bool make_room(struct skl_http_server *s, bool silent)
+{
+    struct http_conn *c = SKL_LIST_FIRST(&s->waits[WAIT_IDLE], struct http_conn, wait_node);
+    if (!c && silent)
+        c = SKL_LIST_FIRST(&s->waits[WAIT_HEADER], struct http_conn, wait_node);
+    if (c)
+        expire(c);
+    return c;
+}
+
+static void say_limit(char out[128], const char *what, unsigned limit)
+{
+    snprintf(out, 128, "too many %s at a time (the limit is %u); try again", what, limit);
+}
+
+/* A request that may not be served now has its answer. */
+static bool is_refused(struct http_conn *c, struct skl_http *x)
+{
+    struct skl_http_server *s = c->server;
+    char message[128];
+    x->close_after = c->extra;
+    if ((!c->extra && s->n_requests <= s->config.max_requests) ||
+        (s->config.is_vital && s->config.is_vital(x)))
+        return false;
+    if (c->extra)
+        say_limit(message, "connections", s->config.max_connections);
+    else
+        say_limit(message, "requests", s->config.max_requests);
+    tell_refused(s, message);
+    http_answer_problem(x, 503, "Retry-After: 1\r\n", message);
+    return true;
+}
+
+void skl_http_server_shed(struct skl_http_server *s)
+{
+    for (int i = 0; i < HTTP_SHED && make_room(s, true); i++)
+        ;
+}
+
 /* -- steps: true when something was done and another look is worth it */
 
 static void take_input(struct http_conn *c, size_t n)
@@ -181,7 +242,11 @@ static bool step_head(struct http_conn *c)
     c->head_bytes = 0;
     c->body_left = x->content_length > 0 ? (uint64_t)x->content_length : 0;
     c->state = x->chunked || c->body_left ? CONN_BODY : CONN_DONE;
-    c->server->config.handler(c->server->config.arg, x);
+    c->server->n_requests++;
+    conn_wait_for(c, WAIT_NONE,
+                  false); /* a request that is answered at once is one, too: it idles anew */
+    if (!is_refused(c, x))
+        c->server->config.handler(c->server->config.arg, x);
     return true;
 }
 
@@ -201,9 +266,15 @@ static void body_piece(struct http_conn *c, const char *p, size_t n)
     switch (x->mode) {
     case BODY_WHOLE:
         skl_buf_add(&x->body, p, n);
+        x->held += n;
+        c->server->held += n;
         if (x->body.failed) {
             x->answered = true;
             conn_refuse(c, 413, "the request body is too large");
+        } else if (c->server->held > SKL_MAX_BODIES) {
+            x->answered = true;
+            tell_refused(c->server, "bodies of requests");
+            conn_refuse(c, 503, "too many large request bodies at a time; try again");
         }
         break;
     case BODY_STREAM:
@@ -387,7 +458,9 @@ static void on_data(void *arg, const uint8_t *p, size_t n)
         c->win = (const char *)p;
         c->win_n = n;
     }
-    if (c->x && c->state == CONN_BODY && c->wait == WAIT_BODY)
+    c->progress += n;
+    if (c->wait == WAIT_BODY && c->x && c->x->mode == BODY_STREAM &&
+        c->progress >= SKL_BODY_PROGRESS)
         conn_wait_for(c, WAIT_BODY, true);
     conn_pump(c);
 }
@@ -431,6 +504,16 @@ void skl_http_server_add(struct skl_http_server *s, struct skl_stream *own_strea
     skl_list_push(&s->conns, &c->node);
     s->n_conns++;
     skl_stream_set_events(own_stream, &events, c);
+    if (s->n_conns > s->config.max_connections)
+        c->extra = !make_room(s, false);
+    if (s->n_conns > s->config.max_connections + HTTP_EXTRA && !make_room(s, true)) {
+        char message[128];
+        say_limit(message, "connections", s->config.max_connections);
+        tell_refused(s, message);
+        conn_refuse(c, 503, message);
+        conn_finish(c);
+        return;
+    }
     conn_settle(c);
 }
 
@@ -443,6 +526,10 @@ struct skl_http_server *skl_http_server_new(uv_loop_t *loop,
     s->loop = loop;
     s->config = *config;
     s->extra_headers = skl_strdup(config->extra_headers);
+    if (!s->config.max_connections)
+        s->config.max_connections = SKL_MAX_CONNECTIONS;
+    if (!s->config.max_requests)
+        s->config.max_requests = SKL_MAX_REQUESTS;
     s->limits[WAIT_IDLE] = config->idle_timeout_ms ? config->idle_timeout_ms : SKL_IDLE_TIMEOUT_MS;
     s->limits[WAIT_HEADER] =
         config->header_timeout_ms ? config->header_timeout_ms : SKL_HEADER_TIMEOUT_MS;

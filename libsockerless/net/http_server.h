@@ -6,6 +6,9 @@
  *         here; an unread body is drained (up to a limit) or the connection is closed.
  * Errors  bad line or header: 400; too long: 431 or 413; header too slow: 408; then closed.
  *         A connection that has not sent a header in that time is closed without a word.
+ *         A body that comes too slowly ends with 408, too: a drop now and then does not keep it alive.
+ * Limits  connections and requests at a time: beyond them 503. A new connection takes the place of the longest idle
+ *         one, if there is one; a few are always let in for requests that are vital, which are always answered.
  *         `error_body` makes the body of these answers.
  * Owns    the exchange belongs to the server. It is valid until on_end has run, which happens exactly
  *         once: after the answer was written, or when the client went away. After that the handler
@@ -32,6 +35,8 @@ struct skl_http_server_config {
     /* Writes the body for an error answer; content type is application/json. May be NULL. */
     void (*error_body)(struct skl_buf *b, int status, const char *message);
     int64_t header_timeout_ms, idle_timeout_ms, body_stall_ms; /* 0: base/limits.h */
+    unsigned max_connections, max_requests;                    /* likewise */
+    bool (*is_vital)(const struct skl_http *x);                /* may be NULL */
 };
 
 struct skl_http_server *skl_http_server_new(uv_loop_t *loop,
@@ -43,6 +48,8 @@ void skl_http_server_add(struct skl_http_server *s, struct skl_stream *own_strea
 void skl_http_server_close(struct skl_http_server *s, int64_t grace_ms, skl_timer_cb *on_closed,
                            void *arg);
 unsigned skl_http_server_connections(const struct skl_http_server *s);
+/* Descriptors are short: closes some of the connections that have been idle, or without a request, for longest. */
+void skl_http_server_shed(struct skl_http_server *s);
 
 /* -- the request */
 struct skl_str skl_http_method(const struct skl_http *x);

@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
+#include "base/log_gate.h"
 #include "net/loop.h"
 #include "net/stream_internal.h"
 
@@ -45,12 +47,14 @@ struct skl_listener {
     struct skl_address at;
     struct skl_tls *tls;
     skl_accept_cb *cb;
+    void (*on_low)(void *arg);
     void *arg;
     struct port *ports[MAX_HANDLES];
     unsigned n_ports;
     unsigned open; /* streams alive */
     unsigned refs; /* one of the owner, one per stream and port */
-    bool closing, low_fds;
+    bool closing, low_fds, low_told;
+    struct skl_log_gate low_gate;
     struct skl_timer *retry;
     dev_t dev; /* of our socket file */
     ino_t ino;
@@ -95,6 +99,17 @@ static void accept_waiting(struct skl_listener *l)
             accept_one(l->ports[i]);
 }
 
+static void fds_ran_low(struct skl_listener *l)
+{
+    char held_back[24];
+    l->low_fds = true;
+    l->low_told = skl_log_gate_open(&l->low_gate, (int64_t)uv_now(l->loop), held_back);
+    if (l->low_told)
+        skl_warn("listener",
+                 "open files are short: no connection is accepted until some are closed",
+                 "held_back", held_back, NULL);
+}
+
 static void retry_accept(void *arg)
 {
     struct skl_listener *l = arg;
@@ -104,11 +119,15 @@ static void retry_accept(void *arg)
     if (fd < 0 || fds_are_low(fd)) {
         if (fd >= 0)
             close(fd);
+        if (l->on_low)
+            l->on_low(l->arg);
         return;
     }
     close(fd);
     skl_timer_cancel(&l->retry);
     l->low_fds = false;
+    if (l->low_told)
+        skl_info("listener", "connections are accepted again", NULL);
     accept_waiting(l);
 }
 
@@ -142,11 +161,12 @@ static void accept_one(struct port *p)
         return;
     }
     stream_opened(s);
+    skl_stream_set_keepalive(s, SKL_KEEPALIVE_S);
     l->open++;
     l->refs++;
     stream_set_on_free(s, stream_gone, l);
     if (uv_fileno(&s->uv.handle, &fd) == 0 && fds_are_low(fd)) {
-        l->low_fds = true;
+        fds_ran_low(l);
         if (!l->retry)
             l->retry = skl_timer_repeat(l->loop, FD_RETRY_MS, retry_accept, l);
     }
@@ -384,6 +404,11 @@ int skl_listener_open(uv_loop_t *loop, const struct skl_address *at, struct skl_
     else
         *ret = l;
     return rc;
+}
+
+void skl_listener_on_low(struct skl_listener *l, void (*on_low)(void *arg))
+{
+    l->on_low = on_low;
 }
 
 void skl_listener_set_tls(struct skl_listener *l, struct skl_tls *tls)

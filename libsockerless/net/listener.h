@@ -4,7 +4,7 @@
  *         answers on it) is replaced, a live one is an error. The file is removed on close.
  *         TLS is for TCP: what comes by a unix socket, also an inherited one, is plain.
  * Limits  SKL_MAX_CONNECTIONS open streams; above that, accepting pauses. When descriptors run out
- *         accepting pauses for a moment instead of spinning.
+ *         accepting pauses until some are free again, and on_low may free some.
  */
 #ifndef SKL_NET_LISTENER_H
 #define SKL_NET_LISTENER_H
@@ -17,6 +17,8 @@ typedef void skl_accept_cb(void *arg, struct skl_stream *own_stream);
 int skl_listener_open(uv_loop_t *loop, const struct skl_address *at, struct skl_tls *tls,
                       skl_accept_cb *cb, void *arg, struct skl_listener **ret,
                       struct skl_error *err);
+/* Called with the listener's arg, now and then while descriptors are short. */
+void skl_listener_on_low(struct skl_listener *l, void (*on_low)(void *arg));
 /* For connections from now on; those that are open keep theirs. Ignored without TLS so far, and for NULL. */
 void skl_listener_set_tls(struct skl_listener *l, struct skl_tls *tls);
 void skl_listener_close(struct skl_listener *l); /* NULL is fine */

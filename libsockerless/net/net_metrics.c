@@ -16,5 +16,12 @@ struct skl_metric skl_net_queued = {
     .type = SKL_METRIC_GAUGE,
 };
 
-struct skl_metric *const skl_net_metrics[] = {&skl_net_received, &skl_net_sent, &skl_net_queued};
+struct skl_metric skl_net_refused = {
+    .name = "sockerless_http_refused_total",
+    .help = "Requests that were refused because a limit of connections or requests was reached.",
+    .type = SKL_METRIC_COUNTER,
+};
+
+struct skl_metric *const skl_net_metrics[] = {&skl_net_received, &skl_net_sent, &skl_net_queued,
+                                              &skl_net_refused};
 const size_t skl_net_metrics_count = SKL_ARRAY_LEN(skl_net_metrics);

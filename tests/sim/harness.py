@@ -70,9 +70,10 @@ SETTINGS = {
 
 
 class Stack:
-    def __init__(self, mode="reverse", sim_args=(), env=None, backend="aca", args=()):
+    def __init__(self, mode="reverse", sim_args=(), env=None, backend="aca", args=(), launcher=()):
         self.kind, self.mode, self.sim_args, self.extra_env = backend, mode, list(sim_args), env or {}
         self.args = list(args)  # the backend's
+        self.launcher = list(launcher)  # a command that becomes the backend
         self.processes = []
 
     def __enter__(self):
@@ -150,7 +151,7 @@ class Stack:
                 env.setdefault(name, os.environ[name])
         if fault:
             env["SOCKERLESS_FAULT_POINT"] = fault
-        self.backend = self._spawn("backend", [f"{BUILD}/cmd/sockerless-backend-{self.kind}", "-H", f"unix://{self.socket}",
+        self.backend = self._spawn("backend", [*self.launcher, f"{BUILD}/cmd/sockerless-backend-{self.kind}", "-H", f"unix://{self.socket}",
                                                "--state-dir", f"{self.dir}/state", *self.args], env)
         if expect_ready:
             await_true("backend", self.ping)

@@ -125,6 +125,8 @@ static SKL_UNUSED void docker_begin(void)
         .insecure_registries = insecure,
         .agent_grace_ms = 1000,
         .max_workers = 4,
+        .max_queued = 1000,
+        .max_streams = 1000,
         .reap_interval_ms = docker_reap_interval_ms,
         .reap_grace_ms = docker_reap_grace_ms,
         .reap_dry_run = docker_reap_dry_run,

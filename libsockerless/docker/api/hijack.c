@@ -7,8 +7,28 @@
 void skl_hijacked_add(struct skl_engine *e, struct skl_hijacked *h,
                       void (*end)(struct skl_hijacked *h))
 {
+    h->e = e;
     h->end = end;
     skl_list_push(&e->hijacked, &h->in_engine);
+    e->n_hijacked++;
+}
+
+void skl_hijacked_remove(struct skl_hijacked *h)
+{
+    if (!h->e)
+        return;
+    skl_list_remove(&h->in_engine);
+    h->e->n_hijacked--;
+    h->e = NULL;
+}
+
+int skl_hijacked_check_room(const struct skl_engine *e, struct skl_error *err)
+{
+    return e->n_hijacked < e->settings.max_streams
+               ? 0
+               : skl_fail(err, SKL_E_UNAVAILABLE,
+                          "too many streams at a time (the limit is %u); try again",
+                          e->settings.max_streams);
 }
 
 void skl_hijacked_end_all(struct skl_engine *e)

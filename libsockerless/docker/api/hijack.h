@@ -17,11 +17,15 @@
  * them when it goes down. */
 struct skl_hijacked {
     struct skl_list in_engine;
+    struct skl_engine *e;                /* NULL: not in its list */
     void (*end)(struct skl_hijacked *h); /* closes the connection; h leaves the list */
 };
 void skl_hijacked_add(struct skl_engine *e, struct skl_hijacked *h,
                       void (*end)(struct skl_hijacked *h));
+void skl_hijacked_remove(struct skl_hijacked *h); /* also when it was not added */
 void skl_hijacked_end_all(struct skl_engine *e);
+/* Whether one more may be; UNAVAILABLE says why not. */
+int skl_hijacked_check_room(const struct skl_engine *e, struct skl_error *err);
 
 /* docker-py reads the header through a buffer and what follows past it: output that arrives together with the header is
  * lost on it. An Engine takes so long to begin that this never shows; here output waits, at most so long, until

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "docker/api/docker_metrics.h"
 #include "docker/api/go_json.h"
+#include "docker/api/hijack.h"
 #include "docker/api/routes.h"
 #include "docker/lifecycle/lifecycle.h"
 #include "store/store.h"
@@ -200,9 +201,26 @@ static void on_body(void *arg, struct skl_http *x, struct skl_str body)
         handle(r);
 }
 
+static int check_room(const struct skl_engine *e, enum skl_route_adds adds, struct skl_error *err)
+{
+    if (adds == SKL_ADDS_STREAM)
+        return skl_hijacked_check_room(e, err);
+    if (adds == SKL_ADDS_WORK && skl_workers_queued(e->workers) >= e->settings.max_queued)
+        return skl_fail(err, SKL_E_UNAVAILABLE,
+                        "too many operations wait for the cloud (the limit is %u); try again",
+                        e->settings.max_queued);
+    return 0;
+}
+
 static void dispatch(struct skl_request *r, const struct skl_route *route)
 {
+    struct skl_error err;
+
     r->route = route;
+    if (check_room(r->engine, route->adds, &err) < 0) {
+        skl_request_error(r, &err);
+        return;
+    }
     switch (route->body) {
     case SKL_BODY_JSON:
     case SKL_BODY_REQUIRED:
@@ -240,6 +258,14 @@ static bool has_double_slash(struct skl_str path)
     return memmem(path.p, path.n, "//", 2) != NULL;
 }
 
+bool skl_docker_is_vital(const struct skl_http *x)
+{
+    struct skl_str method = skl_http_method(x);
+
+    return skl_str_eqz(skl_http_path(x), "/_ping") &&
+           (skl_str_eqz(method, "GET") || skl_str_eqz(method, "HEAD"));
+}
+
 void skl_docker_handle(void *engine, struct skl_http *x)
 {
     struct skl_str method = skl_http_method(x), path = skl_http_path(x), version_text, param;
@@ -247,8 +273,7 @@ void skl_docker_handle(void *engine, struct skl_http *x)
     int version;
 
     skl_buf_init(&decoded, SKL_MAX_REQUEST_LINE);
-    if (skl_str_eqz(path, "/_ping") &&
-        (skl_str_eqz(method, "GET") || skl_str_eqz(method, "HEAD"))) {
+    if (skl_docker_is_vital(x)) {
         int64_t begun_us = skl_mono_us();
 
         answer_ping(x);

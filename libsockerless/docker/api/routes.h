@@ -20,6 +20,13 @@ enum skl_route_body {
     SKL_BODY_STREAM    /* the handler reads it; its type is not checked */
 };
 
+/* What a call adds to, beyond itself: refused while that is at its limit. */
+enum skl_route_adds {
+    SKL_ADDS_NOTHING,
+    SKL_ADDS_STREAM, /* a connection that is taken over */
+    SKL_ADDS_WORK    /* jobs of worker threads; what ends something is never refused for that */
+};
+
 struct skl_route {
     const char *method;
     const char *pattern;
@@ -30,6 +37,7 @@ struct skl_route {
     /* Needs the agent, or to know whether the container runs: after a restart of the daemon the handler runs when that
      * is settled. {id} is a container or an exec. */
     bool settled;
+    enum skl_route_adds adds;
 };
 extern const struct skl_route skl_routes[];
 extern const size_t skl_routes_count;

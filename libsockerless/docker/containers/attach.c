@@ -59,7 +59,7 @@ static void stop_waiting(struct attach *a)
 /* The client's end is closed or being closed by the caller. */
 static void attach_free(struct attach *a)
 {
-    skl_list_remove(&a->hijacked.in_engine);
+    skl_hijacked_remove(&a->hijacked);
     skl_timer_cancel(&a->settling);
     stop_waiting(a);
     skl_spool_reader_close(&a->reader);
@@ -239,7 +239,6 @@ static struct attach *attach_new(struct skl_request *r, const struct skl_contain
     struct attach *a = skl_new0(struct attach);
     bool stream = skl_request_query_bool(r, "stream", false);
 
-    skl_list_init(&a->hijacked.in_engine);
     a->e = r->engine;
     snprintf(a->id, sizeof(a->id), "%s", c->id);
     a->tty = c->spec.tty;

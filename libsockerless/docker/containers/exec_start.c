@@ -30,7 +30,7 @@ struct live {
 
 static void live_free(struct live *v)
 {
-    skl_list_remove(&v->hijacked.in_engine);
+    skl_hijacked_remove(&v->hijacked);
     skl_timer_cancel(&v->settling);
     v->x->live = NULL;
     if (v->x->dropped)
@@ -99,7 +99,7 @@ static void on_stdin_credit(void *arg)
 
 static void let_go(struct live *v)
 {
-    skl_list_remove(&v->hijacked.in_engine);
+    skl_hijacked_remove(&v->hijacked);
     v->stream = NULL;
     v->unconsumed = 0;
     skl_buf_reset(&v->pending);
@@ -172,7 +172,7 @@ static void end_hijacked(struct skl_hijacked *h)
     struct live *v = SKL_CONTAINER_OF(h, struct live, hijacked);
     struct skl_stream *s = v->stream;
 
-    skl_list_remove(&h->in_engine);
+    skl_hijacked_remove(h);
     v->stream = NULL;
     skl_stream_close_gracefully(s, SKL_HIJACK_CLOSE_MS);
     if (v->settling)

@@ -20,7 +20,7 @@ struct forward {
 
 static void forward_free(struct forward *f)
 {
-    skl_list_remove(&f->hijacked.in_engine);
+    skl_hijacked_remove(&f->hijacked);
     skl_buf_fini(&f->pending);
     free(f);
 }
@@ -147,7 +147,8 @@ void skl_forward_begin(struct skl_engine *e, struct skl_container *c, unsigned p
     f->stream = own_stream;
     skl_buf_init(&f->pending, 2 * SKL_READ_CHUNK);
     skl_stream_set_events(own_stream, &stream_events, f);
-    if (skl_driver_tunnel(skl_workload_of(e->runtime, c), port, &tunnel_events, f, &f->tunnel,
+    if (skl_hijacked_check_room(e, &err) < 0 ||
+        skl_driver_tunnel(skl_workload_of(e->runtime, c), port, &tunnel_events, f, &f->tunnel,
                           &err) < 0) {
         skl_debug("ports", "a connection could not be carried", "container", c->id, "error",
                   err.msg, NULL);
