@@ -1,18 +1,20 @@
 #!/bin/sh
-# install-deps.sh [docker-test|clients|analyze|check-model|deb|valgrind]: installs the Debian packages that are missing. Quiet and quick
-# when nothing is. With docker-test also what the tests beside a real Engine and with real clients need; with analyze the
-# analysers, with clients an SSH server (not started), with check-model the model checker, with deb what builds packages and a
-# clean system to try them on, with valgrind that.
+# install-deps.sh [FOR]: installs the Debian packages that are missing. Quiet and quick when nothing is. Without FOR: what
+# building and `make test` need.
 set -eu
-packages="build-essential meson ninja-build pkg-config libuv1-dev node-llhttp libcurl4-openssl-dev
- zlib1g-dev libbz2-dev liblzma-dev libzstd-dev libcjson-dev libmbedtls-dev libsqlite3-dev libarchive-dev libcivetweb-dev check
- runc skopeo umoci docker-registry busybox-static curl python3 systemd groff-base"
-[ "${1-}" != check-model ] || packages="$packages spin"
-[ "${1-}" != deb ] || packages="$packages debhelper dpkg-dev lintian mmdebstrap systemd-container"
-[ "${1-}" != docker-test ] || packages="$packages docker.io containerd python3-docker docker-compose"
-[ "${1-}" != clients ] || packages="$packages openssh-server openssh-client"
-[ "${1-}" != valgrind ] || packages="$packages valgrind"
-[ "${1-}" != analyze ] || packages="$packages clang-tidy shellcheck"
+build="build-essential meson ninja-build pkg-config python3 ca-certificates libuv1-dev node-llhttp libcurl4-openssl-dev
+ zlib1g-dev libbz2-dev liblzma-dev libzstd-dev libcjson-dev libmbedtls-dev libsqlite3-dev libzip-dev libcivetweb-dev check"
+packages="$build runc skopeo umoci docker-registry busybox-static curl systemd groff-base"
+case ${1-} in
+build) packages=$build ;; # nothing is run
+docker-test) packages="$packages docker.io containerd python3-docker docker-compose" ;; # a real Engine, real clients
+image-test) packages="$packages docker.io containerd docker-compose mmdebstrap iproute2 iptables" ;;
+clients) packages="$packages openssh-server openssh-client" ;; # the server is not started
+analyze) packages="$packages clang-tidy shellcheck" ;;
+check-model) packages="$packages spin" ;;
+valgrind) packages="$packages valgrind" ;;
+deb) packages="$packages debhelper dpkg-dev lintian mmdebstrap systemd-container" ;; # and a clean system to try them on
+esac
 missing=
 for p in $packages; do
     dpkg-query -W -f='${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing="$missing $p"
@@ -20,7 +22,7 @@ done
 # Any Node.js with npm will do; without them its test skips.
 [ "${1-}" != docker-test ] || command -v npm >/dev/null || missing="$missing nodejs npm"
 # Any docker CLI will do.
-command -v docker >/dev/null || missing="$missing docker.io"
+[ "${1-}" = build ] || command -v docker >/dev/null || missing="$missing docker.io"
 [ -n "$missing" ] || exit 0
 sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo

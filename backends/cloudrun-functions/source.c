@@ -2,9 +2,8 @@
  * anybody, because the image of the service below is swapped before the first request. It is uploaded once: its name is
  * its digest.
  */
-#include <archive.h>
-#include <archive_entry.h>
 #include <stdio.h>
+#include <zip.h>
 
 #include "base/alloc.h"
 #include "base/json_read.h"
@@ -23,36 +22,48 @@ static const struct {
                 "\thttp.Error(w, \"not ready\", http.StatusServiceUnavailable)\n}\n"},
 };
 
-static la_ssize_t collect(struct archive *a, void *arg, const void *p, size_t n)
+static bool add_file(zip_t *zip, const char *name, const char *text)
 {
-    (void)a;
-    skl_buf_add(arg, p, n);
-    return (la_ssize_t)n;
+    zip_source_t *source = zip_source_buffer(zip, text, strlen(text), 0);
+    zip_int64_t at = source ? zip_file_add(zip, name, source, 0) : -1;
+
+    if (at < 0) {
+        zip_source_free(source);
+        return false;
+    }
+    return zip_file_set_mtime(zip, (zip_uint64_t)at, 315532800, 0) ==
+           0; /* zip's first day, in UTC */
+}
+
+static bool read_all(zip_source_t *source, struct skl_buf *b)
+{
+    zip_stat_t st;
+    char *to;
+
+    if (zip_source_stat(source, &st) < 0 || !(to = skl_buf_reserve(b, st.size)) ||
+        zip_source_open(source) < 0)
+        return false;
+    skl_buf_commit(b, st.size);
+    return zip_source_read(source, to, st.size) == (zip_int64_t)st.size &&
+           zip_source_close(source) == 0;
 }
 
 /* The same bytes each time. */
 static int make_zip(struct skl_buf *b, struct skl_error *err)
 {
-    struct archive *a = archive_write_new();
-    bool ok = a && archive_write_set_format_zip(a) == ARCHIVE_OK &&
-              archive_write_set_bytes_per_block(a, 0) == ARCHIVE_OK &&
-              archive_write_open(a, b, NULL, collect, NULL) == ARCHIVE_OK;
+    zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, NULL);
+    zip_t *zip = source ? zip_open_from_source(source, ZIP_TRUNCATE, NULL) : NULL;
+    bool ok = zip != NULL;
 
-    for (size_t i = 0; ok && i < SKL_ARRAY_LEN(files); i++) {
-        struct archive_entry *e = archive_entry_new();
-        size_t n = strlen(files[i].text);
-
-        archive_entry_set_pathname(e, files[i].name);
-        archive_entry_set_size(e, (la_int64_t)n);
-        archive_entry_set_filetype(e, AE_IFREG);
-        archive_entry_set_perm(e, 0644);
-        archive_entry_set_mtime(e, 315532800, 0); /* the first day of zip files */
-        ok = archive_write_header(a, e) == ARCHIVE_OK &&
-             archive_write_data(a, files[i].text, n) == (la_ssize_t)n;
-        archive_entry_free(e);
-    }
-    ok = ok && archive_write_close(a) == ARCHIVE_OK && !b->failed;
-    archive_write_free(a);
+    if (zip)
+        zip_source_keep(source); /* the other reference is the archive's */
+    for (size_t i = 0; ok && i < SKL_ARRAY_LEN(files); i++)
+        ok = add_file(zip, files[i].name, files[i].text);
+    ok = ok && zip_close(zip) == 0;
+    if (zip && !ok)
+        zip_discard(zip);
+    ok = ok && read_all(source, b);
+    zip_source_free(source);
     return ok ? 0 : skl_fail(err, SKL_E_INTERNAL, "the stub's source could not be packed");
 }
 
