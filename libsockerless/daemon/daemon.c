@@ -256,12 +256,25 @@ static void engine_closed(void *arg)
 }
 
 /* Clients' requests use the engine to their last moment. */
-static void server_closed(void *arg)
+static void server_closed(struct daemon *d, const struct skl_http_server *server)
+{
+    skl_ops_feed_gone(d->ops, server);
+    if (--d->closing_servers == 0)
+        skl_engine_close(d->engine, engine_closed, d);
+}
+
+static void api_closed(void *arg)
 {
     struct daemon *d = arg;
 
-    if (--d->closing_servers == 0)
-        skl_engine_close(d->engine, engine_closed, d);
+    server_closed(d, d->api);
+}
+
+static void agents_closed(void *arg)
+{
+    struct daemon *d = arg;
+
+    server_closed(d, d->agents);
 }
 
 static void on_signal(uv_signal_t *handle, int signo)
@@ -278,8 +291,8 @@ static void on_signal(uv_signal_t *handle, int signo)
         skl_listener_close(d->listeners[i]);
     skl_engine_stop(d->engine);
     d->closing_servers = 2;
-    skl_http_server_close(d->api, CLOSE_GRACE_MS, server_closed, d);
-    skl_http_server_close(d->agents, CLOSE_GRACE_MS, server_closed, d);
+    skl_http_server_close(d->api, CLOSE_GRACE_MS, api_closed, d);
+    skl_http_server_close(d->agents, CLOSE_GRACE_MS, agents_closed, d);
 }
 
 /* -- the way up */

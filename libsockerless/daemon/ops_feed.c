@@ -52,6 +52,12 @@ struct skl_ops_feed {
     struct skl_ops_folder folders[2];
 };
 
+/* NULL: it has closed. */
+static unsigned connections(const struct skl_http_server *s)
+{
+    return s ? skl_http_server_connections(s) : 0;
+}
+
 static size_t measure(const struct skl_ops_feed *f, struct skl_ops_sample *s)
 {
     const struct skl_engine *e = f->c.engine;
@@ -66,10 +72,10 @@ static size_t measure(const struct skl_ops_feed *f, struct skl_ops_sample *s)
                                      skl_agents_connected(skl_runtime_agents(e->runtime))};
     s[n++] = (struct skl_ops_sample){"sockerless_http_connections",
                                      "Open connections of the HTTP servers.", "listener", "docker",
-                                     skl_http_server_connections(f->c.api)};
+                                     connections(f->c.api)};
     s[n++] = (struct skl_ops_sample){"sockerless_http_connections",
                                      "Open connections of the HTTP servers.", "listener", "agents",
-                                     skl_http_server_connections(f->c.agents)};
+                                     connections(f->c.agents)};
     s[n++] = (struct skl_ops_sample){"sockerless_attached_clients",
                                      "Connections that attach and exec have taken over.", NULL,
                                      NULL, e->n_hijacked};
@@ -166,6 +172,14 @@ void skl_ops_feed_ready(struct skl_ops_feed *f, const char *why_not)
 {
     if (f)
         skl_ops_set_ready(f->ops, why_not);
+}
+
+void skl_ops_feed_gone(struct skl_ops_feed *f, const struct skl_http_server *server)
+{
+    if (f && f->c.api == server)
+        f->c.api = NULL;
+    if (f && f->c.agents == server)
+        f->c.agents = NULL;
 }
 
 void skl_ops_feed_stop(struct skl_ops_feed *f)

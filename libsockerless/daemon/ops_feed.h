@@ -24,6 +24,8 @@ int skl_ops_feed_open(const struct skl_ops_feed_config *config, struct skl_ops_f
                       struct skl_error *err);
 /* NULL is fine for all of these. */
 void skl_ops_feed_ready(struct skl_ops_feed *f, const char *why_not); /* a literal; NULL: ready */
+/* One of the two servers has closed, and is not looked at any more. */
+void skl_ops_feed_gone(struct skl_ops_feed *f, const struct skl_http_server *server);
 void skl_ops_feed_stop(struct skl_ops_feed *f);                       /* before the engine goes */
 void skl_ops_feed_close(struct skl_ops_feed *f);
 
