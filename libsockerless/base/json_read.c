@@ -73,10 +73,8 @@ const char *skl_json_get_str(const cJSON *object, const char *name)
     return cJSON_GetStringValue(skl_json_get(object, name));
 }
 
-int64_t skl_json_get_int(const cJSON *object, const char *name, int64_t dflt)
+int64_t skl_json_number(const cJSON *item, int64_t dflt)
 {
-    const cJSON *item = skl_json_get(object, name);
-
     if (!item || !cJSON_IsNumber(item) || !isfinite(item->valuedouble))
         return dflt;
     if (item->valuedouble >= 9223372036854775807.0)
@@ -84,6 +82,11 @@ int64_t skl_json_get_int(const cJSON *object, const char *name, int64_t dflt)
     if (item->valuedouble <= -9223372036854775808.0)
         return INT64_MIN;
     return (int64_t)item->valuedouble;
+}
+
+int64_t skl_json_get_int(const cJSON *object, const char *name, int64_t dflt)
+{
+    return skl_json_number(skl_json_get(object, name), dflt);
 }
 
 bool skl_json_get_bool(const cJSON *object, const char *name, bool dflt)

@@ -17,6 +17,8 @@ int skl_json_parse(struct skl_str text, cJSON **ret, struct skl_error *err);
 
 cJSON *skl_json_get(const cJSON *object, const char *name);          /* NULL: absent or null */
 const char *skl_json_get_str(const cJSON *object, const char *name); /* borrowed; NULL if none */
+/* Of a number, cut to what fits; dflt for anything else, NULL too. */
+int64_t skl_json_number(const cJSON *item, int64_t dflt);
 int64_t skl_json_get_int(const cJSON *object, const char *name, int64_t dflt);
 bool skl_json_get_bool(const cJSON *object, const char *name, bool dflt);
 /* Array of strings (a bare string counts as one) to a vector that the caller owns; NULL if absent

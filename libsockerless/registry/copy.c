@@ -218,8 +218,7 @@ static int copy_all(struct copy *c, struct skl_registry_copied *ret, struct skl_
     if (rc < 0)
         return rc;
     config = skl_json_get(m.json, "config");
-    rc = copy_blob(c, image.config_digest,
-                   (int64_t)cJSON_GetNumberValue(skl_json_get(config, "size")), &status, err);
+    rc = copy_blob(c, image.config_digest, skl_descriptor_size(config), &status, err);
     if (rc == 0)
         rc = put_manifest(c, &m, err);
     if (rc == 0) {

@@ -111,6 +111,8 @@ int skl_manifest_parse(struct skl_str body, const char *content_type, const char
 int skl_manifest_choose(const struct skl_manifest *index,
                         const struct skl_registry_platform *platform, const char **ret,
                         struct skl_error *err);
+/* What it says, 0 for none and for what cannot be. */
+int64_t skl_descriptor_size(const cJSON *descriptor);
 /* Fills config digest, layers and size. */
 int skl_manifest_read(const struct skl_manifest *m, struct skl_registry_image *ret,
                       struct skl_error *err);

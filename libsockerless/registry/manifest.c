@@ -146,7 +146,7 @@ int skl_manifest_choose(const struct skl_manifest *index,
     return 0;
 }
 
-static int64_t size_of(const cJSON *descriptor)
+int64_t skl_descriptor_size(const cJSON *descriptor)
 {
     int64_t n = skl_json_get_int(descriptor, "size", 0);
 
@@ -163,7 +163,7 @@ int skl_manifest_read(const struct skl_manifest *m, struct skl_registry_image *r
     if (!digest || !skl_digest_is_valid(digest))
         return skl_fail(err, SKL_E_INTERNAL, "the registry's manifest names no config digest");
     skl_strset(&ret->config_digest, digest);
-    ret->size = size_of(config);
+    ret->size = skl_descriptor_size(config);
     layers = skl_json_get(m->json, "layers");
     n = cJSON_IsArray(layers) ? cJSON_GetArraySize(layers) : 0;
     if (n > MAX_LAYERS)
@@ -175,8 +175,8 @@ int skl_manifest_read(const struct skl_manifest *m, struct skl_registry_image *r
         if (!digest || !skl_digest_is_valid(digest))
             return skl_fail(err, SKL_E_INTERNAL, "the registry's manifest has an invalid layer");
         ret->layers[ret->n_layers].digest = skl_strdup(digest);
-        ret->layers[ret->n_layers++].size = size_of(layer);
-        ret->size += size_of(layer);
+        ret->layers[ret->n_layers++].size = skl_descriptor_size(layer);
+        ret->size += skl_descriptor_size(layer);
         if (ret->size > MAX_IMAGE_SIZE)
             return skl_fail(err, SKL_E_INTERNAL, "the registry's manifest has absurd sizes");
     }

@@ -38,7 +38,7 @@ static void read_search(const cJSON *json, size_t limit, struct skl_registry_hit
             continue;
         hit = add_hit(ret, name);
         hit->description = skl_strdup(skl_json_get_str(item, "description"));
-        hit->stars = (int64_t)cJSON_GetNumberValue(skl_json_get(item, "star_count"));
+        hit->stars = skl_json_get_int(item, "star_count", 0);
         hit->is_official = skl_json_get_bool(item, "is_official", false);
         hit->is_automated = skl_json_get_bool(item, "is_automated", false);
     }

@@ -22,14 +22,12 @@ int skl_exec_check_container(const struct skl_container *c, const char *ref, str
     return 0;
 }
 
-static void read_size(const cJSON *body, struct skl_exec *x)
+void skl_exec_read_size(struct skl_exec *x, const cJSON *size)
 {
-    const cJSON *size = skl_json_get(body, "ConsoleSize");
-
     if (cJSON_GetArraySize(size) != 2)
         return;
-    x->rows = (unsigned)cJSON_GetArrayItem(size, 0)->valuedouble & 0xffff;
-    x->cols = (unsigned)cJSON_GetArrayItem(size, 1)->valuedouble & 0xffff;
+    x->rows = (unsigned)(skl_json_number(cJSON_GetArrayItem(size, 0), 0) & 0xffff);
+    x->cols = (unsigned)(skl_json_number(cJSON_GetArrayItem(size, 1), 0) & 0xffff);
 }
 
 static struct skl_exec *exec_from(const struct skl_container *c, const cJSON *body, char **own_argv)
@@ -47,7 +45,7 @@ static struct skl_exec *exec_from(const struct skl_container *c, const cJSON *bo
     x->attach_stdout = skl_json_get_bool(body, "AttachStdout", false);
     x->attach_stderr = skl_json_get_bool(body, "AttachStderr", false);
     x->privileged = skl_json_get_bool(body, "Privileged", false);
-    read_size(body, x);
+    skl_exec_read_size(x, skl_json_get(body, "ConsoleSize"));
     return x;
 }
 

@@ -408,9 +408,6 @@ void skl_route_exec_start(struct skl_request *r)
         skl_request_error(r, &err);
         return;
     }
-    if (cJSON_GetArraySize(size) == 2) {
-        x->rows = (unsigned)cJSON_GetArrayItem(size, 0)->valuedouble & 0xffff;
-        x->cols = (unsigned)cJSON_GetArrayItem(size, 1)->valuedouble & 0xffff;
-    }
+    skl_exec_read_size(x, size);
     start(r, x, detach);
 }
