@@ -86,8 +86,10 @@ bool skl_http_date_parse(const char *text, int64_t *ret_wall_ns)
 {
     time_t t = curl_getdate(text, NULL);
 
+    if (t == (time_t)-1 || t > INT64_MAX / SKL_NS_PER_S || t < INT64_MIN / SKL_NS_PER_S)
+        return false;
     *ret_wall_ns = (int64_t)t * SKL_NS_PER_S;
-    return t != (time_t)-1;
+    return true;
 }
 
 int64_t skl_retry_after_parse(struct skl_str value, int64_t wall_ns)

@@ -202,6 +202,7 @@ START_TEST(retry_after_reads_seconds_and_dates)
     ck_assert_int_eq(skl_retry_after_parse(SKL_STR("Sun, 06 Nov 1994 08:49:37 GMT"), now), 7000);
     ck_assert_int_eq(
         skl_retry_after_parse(SKL_STR("Sun, 06 Nov 1994 08:49:37 GMT"), now + 9 * SKL_NS_PER_S), 0);
+    ck_assert_int_eq(skl_retry_after_parse(SKL_STR("Sun, 06 Nov 11994 08:49:37 GMT"), now), -1);
     ck_assert_int_eq(skl_retry_after_parse(SKL_STR("soon"), now), -1);
     ck_assert_int_eq(skl_retry_after_parse(SKL_STR(""), now), -1);
     ck_assert_int_eq(skl_retry_after_parse(SKL_STR("-5"), now), -1);
