@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json_read.h"
 #include "base/limits.h"
+#include "base/secrets.h"
 
 #define BUSY_WAIT_MS 1000
 #define KEY_LIFE_MS  (10 * 60 * 1000) /* keys are rotated now and then */
@@ -101,6 +102,7 @@ static int ask_storage_key(struct skl_azf *azf, struct skl_call *call, char **re
 
         if (!skl_str_empty(value) &&
             skl_str_ieqz(skl_str(skl_json_get_str(key, "permissions")), "Full")) {
+            skl_secret_seen(value);
             *ret = skl_strdup(value);
             return 0;
         }

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "base/secrets.h"
 
 #define START_TIMEOUT_S 300
 #define WARM_SECONDS    30
@@ -65,6 +66,7 @@ static void read_environment(struct skl_agent_options *o)
 {
     o->container_id = skl_strdup(getenv("SOCKERLESS_CONTAINER_ID"));
     o->token = skl_strdup(getenv("SOCKERLESS_AGENT_TOKEN"));
+    skl_secret_add(o->token);
     o->ca_pem = skl_strdup(getenv("SOCKERLESS_AGENT_CA"));
     o->callback_url = skl_strdup(getenv("SOCKERLESS_AGENT_CALLBACK_URL"));
     if (skl_str_empty(o->callback_url))

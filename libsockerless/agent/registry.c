@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/encode.h"
 #include "base/log.h"
+#include "base/secrets.h"
 
 #define MAX_TOKEN 1024
 
@@ -48,7 +49,8 @@ static void entry_end(struct agent_entry *e)
     agent_dial_stop(e);
     agent_arrivals_drop(e, AGENT_CLOSE_UNKNOWN);
     agent_entry_end_session(e);
-    free(skl_take(&e->token));
+    skl_secret_remove(e->token);
+    skl_secret_free(skl_take(&e->token));
     skl_defer(e->a->loop, free_later, e);
 }
 
@@ -82,6 +84,7 @@ void skl_agents_prepare(struct skl_agents *a, const char *container_id, const ch
         e->a = a;
         snprintf(e->id, sizeof(e->id), "%s", container_id);
         e->token = skl_strdup(token);
+        skl_secret_add(token);
         skl_list_init(&e->arrivals);
         skl_map_set(&a->entries, skl_str(container_id), e);
     }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/redact.h"
 
 static pthread_mutex_t conditions_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -24,6 +25,7 @@ void skl_condition_report(struct skl_condition *c, bool ok, const char *fmt, ...
         va_start(ap, fmt);
         vsnprintf(c->detail, sizeof(c->detail), fmt, ap);
         va_end(ap);
+        skl_redact_text(c->detail, sizeof(c->detail));
     } else {
         c->detail[0] = '\0';
     }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/redact.h"
+
 #undef skl_fail
 #undef skl_fail_errno
 
@@ -12,12 +14,14 @@ static int set(struct skl_error *err, enum skl_kind kind, int sys, const char *f
 
 static int set(struct skl_error *err, enum skl_kind kind, int sys, const char *fmt, va_list ap)
 {
-    char text[sizeof(err->msg)]; /* an argument may be err->msg itself */
+    char text[4 * sizeof(err->msg)]; /* an argument may be err->msg itself */
 
     if (err) {
         vsnprintf(text, sizeof(text), fmt, ap);
+        skl_redact_text(text, sizeof(text));
         err->kind = kind;
         err->sys = sys;
+        text[sizeof(err->msg) - 1] = '\0';
         memcpy(err->msg, text, strlen(text) + 1);
     }
     return -(int)kind;
@@ -64,6 +68,7 @@ int skl_wrap(struct skl_error *err, int rc, const char *fmt, ...)
     va_end(ap);
     n = strlen(err->msg);
     snprintf(err->msg + n, sizeof(err->msg) - n, ": %s", cause);
+    skl_redact_text(err->msg, sizeof(err->msg));
     return rc;
 }
 

@@ -3,6 +3,7 @@
  * Shape   functions return 0 or -SKL_E_<KIND> and describe the failure in *err, the last
  *         parameter, owned by the caller. A kind is what a caller may act on; its HTTP status is
  *         in the same list, so no handler maps errors.
+ * Secrets a message is redacted as it is made (base/redact.h), whatever a peer's text brought into it
  * Errors  *err is written only on failure; err may be NULL when the text is not wanted
  * Thread  any
  */

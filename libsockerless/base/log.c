@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/redact.h"
 
 static atomic_int min_level = SKL_LOG_INFO;
 static atomic_bool as_json;
@@ -39,6 +40,18 @@ bool skl_log_level_parse(const char *name, enum skl_log_level *ret)
     return false;
 }
 
+/* Each part of a line by itself, before it is quoted. */
+static const char *clean(struct skl_buf *b, const char *text)
+{
+    size_t start, end;
+
+    if (!text || !skl_redact_find(skl_str(text), 0, &start, &end))
+        return text;
+    skl_buf_reset(b);
+    skl_redact_add(b, skl_str(text));
+    return b->p;
+}
+
 /* A value that holds spaces, quotes, '=' or control characters is quoted as JSON. */
 static void add_value(struct skl_buf *b, const char *value)
 {
@@ -56,14 +69,16 @@ static void add_value(struct skl_buf *b, const char *value)
 static void add_text(struct skl_buf *b, enum skl_log_level level, const char *topic,
                      const char *msg, va_list ap)
 {
+    SKL_AUTO_BUF struct skl_buf copy = {0};
     char time[SKL_TIME_LEN];
     const char *key;
 
+    skl_buf_init(&copy, 64 * SKL_KIB);
     skl_buf_addf(b, "%s %-5s %s ", skl_time_format_fixed(skl_wall_ns(), time), names[level], topic);
-    for (const char *p = msg; *p; p++)
+    for (const char *p = clean(&copy, msg); *p; p++)
         skl_buf_addc(b, (unsigned char)*p < ' ' ? ' ' : *p);
     while ((key = va_arg(ap, const char *))) {
-        const char *value = va_arg(ap, const char *);
+        const char *value = clean(&copy, va_arg(ap, const char *));
 
         skl_buf_addf(b, " %s=", key);
         add_value(b, value ? value : "");
@@ -73,18 +88,20 @@ static void add_text(struct skl_buf *b, enum skl_log_level level, const char *to
 static void add_json(struct skl_buf *b, enum skl_log_level level, const char *topic,
                      const char *msg, va_list ap)
 {
+    SKL_AUTO_BUF struct skl_buf copy = {0};
     char time[SKL_TIME_LEN];
     struct skl_json j;
     const char *key;
 
+    skl_buf_init(&copy, 64 * SKL_KIB);
     skl_json_init(&j, b);
     skl_json_object(&j, NULL);
     skl_json_str(&j, "ts", skl_time_format_fixed(skl_wall_ns(), time));
     skl_json_str(&j, "level", names[level]);
     skl_json_str(&j, "topic", topic);
-    skl_json_str(&j, "msg", msg);
+    skl_json_str(&j, "msg", clean(&copy, msg));
     while ((key = va_arg(ap, const char *)))
-        skl_json_str(&j, key, va_arg(ap, const char *));
+        skl_json_str(&j, key, clean(&copy, va_arg(ap, const char *)));
     skl_json_end_object(&j);
 }
 
@@ -111,9 +128,4 @@ void skl_log(enum skl_log_level level, const char *topic, const char *msg, ...)
     }
     skl_buf_addc(&b, '\n');
     (void)!write(atomic_load(&out_fd), b.p, b.n); /* a log that cannot be written has no reader */
-}
-
-const char *skl_redact(const char *secret)
-{
-    return skl_str_empty(secret) ? "" : "***";
 }

@@ -3,8 +3,8 @@
  *     skl_log(SKL_LOG_INFO, "http", "request", "method", m, "path", p, NULL);
  *
  * Shape   ts level topic msg key=value...; keys and values are C strings, the list ends with NULL
- * Rule    base, net and cloud log at debug only; who answers or gives up logs the rest. Secrets are
- *         never passed in; a value that may hold one goes through skl_redact() first.
+ * Rule    base, net and cloud log at debug only; who answers or gives up logs the rest. Secrets are never passed in on
+ *         purpose; message and values are redacted all the same (base/redact.h)
  * Thread  any
  */
 #ifndef SKL_BASE_LOG_H
@@ -28,8 +28,5 @@ void skl_log(enum skl_log_level level, const char *topic, const char *msg, ...)
 #define skl_info(...) skl_log(SKL_LOG_INFO, __VA_ARGS__)
 #define skl_warn(...) skl_log(SKL_LOG_WARN, __VA_ARGS__)
 #define skl_err(...)  skl_log(SKL_LOG_ERROR, __VA_ARGS__)
-
-/* "" for NULL or empty, else "***": says that a secret is there, not what it is. */
-const char *skl_redact(const char *secret);
 
 #endif

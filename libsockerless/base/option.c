@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/secrets.h"
 
 #define MAX_LISTS 32 /* list options on one command line */
 
@@ -87,8 +88,11 @@ static int set_value(const struct skl_option_table *t, const struct skl_option *
     void *into = place(t, o);
 
     switch (o->type) {
-    case SKL_OPTION_STRING:
     case SKL_OPTION_SECRET:
+        skl_secret_add(value); /* for the life of the process */
+        skl_strset(into, value);
+        return 0;
+    case SKL_OPTION_STRING:
         skl_strset(into, value);
         return 0;
     case SKL_OPTION_INT:

@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 
-/* Appends it printable, as one line, cut after max bytes, without a full stop at the end. */
+/* Appends it redacted, printable, as one line, cut after max bytes, without a full stop at the end. */
 void skl_error_text_add(struct skl_buf *b, struct skl_str s, size_t max);
 
 #endif

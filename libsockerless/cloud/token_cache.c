@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "base/secrets.h"
 #include "cloud/cloud_metrics.h"
 #include "cloud/wait.h"
 
@@ -53,9 +54,16 @@ struct skl_token_cache *skl_token_cache_new(const struct skl_token_cache_setting
     return c;
 }
 
+static void forget_token(struct entry *e)
+{
+    skl_secret_remove(e->token);
+    skl_secret_free(e->token);
+    e->token = NULL;
+}
+
 static void entry_free(struct entry *e)
 {
-    skl_secret_free(e->token);
+    forget_token(e);
     free(e);
 }
 
@@ -119,7 +127,8 @@ static void store(const struct skl_token_cache *c, struct entry *e, struct skl_t
         early = c->s.early_ms;
     if (early > t->lifetime_ms / 2)
         early = t->lifetime_ms / 2; /* a short-lived token is not stale at birth */
-    skl_secret_free(e->token);
+    skl_secret_add(t->text);
+    forget_token(e);
     e->token = t->text;
     e->expires_ms = skl_mono_ms() + t->lifetime_ms;
     e->early_ms = e->expires_ms - early;
@@ -218,10 +227,8 @@ void skl_token_cache_drop(struct skl_token_cache *c, const char *token)
 
     (void)pthread_mutex_lock(&c->cache_lock);
     while ((e = skl_map_next(&c->entries, &i, NULL))) {
-        if (e->token && skl_streq(e->token, token)) {
-            skl_secret_free(e->token);
-            e->token = NULL;
-        }
+        if (e->token && skl_streq(e->token, token))
+            forget_token(e);
     }
     (void)pthread_mutex_unlock(&c->cache_lock);
 }

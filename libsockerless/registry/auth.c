@@ -10,6 +10,8 @@
 #include "base/encode.h"
 #include "base/json_read.h"
 #include "base/limits.h"
+#include "base/secrets.h"
+#include "cloud/error_text.h"
 #include "registry/internal.h"
 
 #define MAX_TOKENS     64
@@ -26,6 +28,7 @@ static void token_free(struct token *t)
 {
     skl_list_remove(&t->node);
     free(t->key);
+    skl_secret_remove(t->value + strlen("Bearer "));
     explicit_bzero(t->value, strlen(t->value));
     free(t->value);
     free(t);
@@ -154,6 +157,7 @@ static void cache_add(struct skl_registry *reg, const char *key, const char *val
 
     t->key = skl_strdup(key);
     t->value = skl_strdup(value);
+    skl_secret_add(value + strlen("Bearer "));
     /* Used for at most 90 %: the other end's clock, and the time of the call itself. */
     t->expires_ms = skl_mono_ms() + lifetime_s * 900;
     (void)pthread_mutex_lock(&reg->token_lock);
@@ -196,6 +200,7 @@ static void add_param(struct skl_buf *b, char sep, const char *key, const char *
 static int token_refused(const char *realm, const struct skl_rest_response *answer,
                          struct skl_error *err)
 {
+    SKL_AUTO_BUF struct skl_buf shown = {0};
     SKL_AUTO_JSON cJSON *json = NULL;
     const char *text = NULL;
 
@@ -210,8 +215,10 @@ static int token_refused(const char *realm, const struct skl_rest_response *answ
         if (!text && cJSON_IsArray(errors))
             text = skl_json_get_str(cJSON_GetArrayItem(errors, 0), "message");
     }
-    return skl_fail(err, SKL_E_UNAUTHORIZED, "unauthorized: %.200s",
-                    text && *text ? text : "authentication required");
+    skl_buf_init(&shown, 1024);
+    skl_error_text_add(&shown, skl_str(text), 200);
+    return skl_fail(err, SKL_E_UNAUTHORIZED, "unauthorized: %s",
+                    shown.n > 0 ? shown.p : "authentication required");
 }
 
 static int read_token(const struct skl_rest_response *answer, char **ret, int64_t *lifetime_s,

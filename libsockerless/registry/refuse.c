@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/json_read.h"
+#include "base/redact.h"
 #include "registry/internal.h"
 
 void skl_registry_familiar(struct skl_buf *b, const struct skl_registry_ref *ref, bool with_tag)
@@ -29,10 +30,19 @@ struct refusal {
     char message[256];
 };
 
+static void copy(char *out, size_t cap, const char *text)
+{
+    SKL_AUTO_BUF struct skl_buf b = {0};
+
+    skl_buf_init(&b, 2048);
+    skl_redact_cut(&b, skl_str(text), cap - 1);
+    (void)snprintf(out, cap, "%s", b.p);
+}
+
 static void set(struct refusal *r, const char *code, const char *message)
 {
-    (void)snprintf(r->code, sizeof(r->code), "%.63s", code);
-    (void)snprintf(r->message, sizeof(r->message), "%.255s", message);
+    copy(r->code, sizeof(r->code), code);
+    copy(r->message, sizeof(r->message), message);
     for (char *p = r->code; *p; p++)
         *p = *p == '_' ? ' ' : (char)tolower((unsigned char)*p);
     for (char *p = r->message; *p; p++)

@@ -5,6 +5,8 @@
 
 Everything listens on loopback or a unix socket, is ended by pid and waited for by what it says, not by sleeping.
 """
+import contextlib
+import glob
 import http.client
 import json
 import os
@@ -12,6 +14,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -59,7 +62,9 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 SUBSCRIPTION, WORKSPACE = "00000000-0000-0000-0000-000000000000", "11111111-2222-3333-4444-555555555555"
-AZURE_LOGIN = {"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": "planted-secret-1"}
+# What must be in no log, whatever a test does: Stack looks for it in the end.
+PLANTED = ("planted-secret-1",)
+AZURE_LOGIN = {"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": PLANTED[0]}
 SETTINGS = {
     "aca": {"SOCKERLESS_ACA_SUBSCRIPTION_ID": SUBSCRIPTION, "SOCKERLESS_ACA_RESOURCE_GROUP": "sockerless",
             "SOCKERLESS_ACA_LOG_ANALYTICS_WORKSPACE": WORKSPACE, **AZURE_LOGIN},
@@ -289,9 +294,35 @@ class Stack:
                     process.kill()
                     process.wait()
         report = next((log[-6000:] for log in map(self.log, ("backend", "sim")) if SANITIZER.search(log)), "")
+        leak = self.leak()
         shutil.rmtree(self.dir, ignore_errors=True)
         if report:
             raise AssertionError("a sanitizer spoke:\n" + report)
+        if leak:
+            raise AssertionError("a secret was logged:\n" + leak)
+
+    def secrets(self):
+        """What was planted, the key of the service account, and the tokens of the agents that are left."""
+        found = list(PLANTED)
+        for name in glob.glob(f"{self.dir}/credentials/*.json"):
+            with open(name) as f:
+                found += [line for line in json.load(f).get("private_key", "").splitlines() if len(line) > 30 and "-----" not in line]
+        if os.path.exists(f"{self.dir}/state/state.db"):
+            try:
+                with contextlib.closing(sqlite3.connect(f"file:{self.dir}/state/state.db?mode=ro", uri=True)) as db:
+                    found += [token for token, in db.execute("SELECT token FROM container WHERE token IS NOT NULL")]
+            except sqlite3.DatabaseError:
+                pass  # a test that breaks the database
+        return [s for s in found if len(s) >= 8]
+
+    def leak(self):
+        """The place of a log that holds a secret; "" when there is none."""
+        for log in map(self.log, ("backend", "sim")):
+            for secret in self.secrets():
+                at = log.find(secret)
+                if at >= 0:
+                    return log[max(0, at - 1000):at + 200]
+        return ""
 
 
 def main():

@@ -50,6 +50,14 @@ class Settings(unittest.TestCase):
         self.assertIn("SOCKERLESS_ACA_ENVIRONMENT", r.stdout)
         self.assertNotIn("planted-secret", r.stdout + r.stderr)
 
+    def test_secrets_have_no_flag(self):
+        """A command line can be read by everybody on the machine."""
+        for kind in ("aca", "azf", "gcf"):
+            text = subprocess.check_output([f"{BUILD}/cmd/sockerless-backend-{kind}", "--help"], text=True)
+            rows = [line for line in text.splitlines() if line.rstrip().endswith(("TOKEN", "SECRET", "PASSWORD", "IDENTITY_HEADER"))]
+            self.assertTrue(rows, kind)
+            self.assertEqual([row for row in rows if row.lstrip().startswith("-")], [])
+
 
 class Refusals(unittest.TestCase):
     def start_fails(self, s, image, *needles, seconds=30):

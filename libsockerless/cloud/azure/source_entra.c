@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/json_read.h"
 #include "base/limits.h"
+#include "base/secrets.h"
 #include "cloud/azure/source.h"
 
 #define MAX_FORM      (64 * SKL_KIB)
@@ -96,6 +97,7 @@ int skl_token_from_federation(const struct skl_token_request *q, struct skl_toke
                         q->auth->federated_token_file);
     memmove(jwt, trimmed.p, trimmed.n);
     jwt[trimmed.n] = '\0';
+    skl_secret_seen(jwt);
     form_begin(&form, q);
     add_assertion(&form, jwt);
     return post_form(q, "workload identity (AZURE_FEDERATED_TOKEN_FILE)", &form, ret, err);

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/json_read.h"
 #include "base/limits.h"
+#include "base/secrets.h"
 #include "cloud/gcp/source.h"
 
 #define GOOGLE_TOKEN_URL   "https://oauth2.googleapis.com/token"
@@ -259,6 +260,8 @@ int skl_gcp_source_load(const cJSON *json, const char *endpoint, struct skl_gcp_
         s->kind = types[i].kind;
         s->quota_project = get(json, "quota_project_id");
         rc = types[i].load(json, endpoint, s, err);
+        skl_secret_add(s->client_secret);
+        skl_secret_add(s->refresh_token);
         if (rc == 0)
             *ret = skl_take(&s);
         return rc;
@@ -290,7 +293,9 @@ void skl_gcp_source_free(struct skl_gcp_source *s)
     free(s->assertion_audience);
     free(s->token_url);
     free(s->client_id);
+    skl_secret_remove(s->client_secret);
     skl_secret_free(s->client_secret);
+    skl_secret_remove(s->refresh_token);
     skl_secret_free(s->refresh_token);
     free(s->audience);
     free(s->subject_token_type);

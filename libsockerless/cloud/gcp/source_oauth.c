@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/json_read.h"
 #include "base/limits.h"
+#include "base/secrets.h"
 #include "cloud/gcp/source.h"
 
 #define LIFETIME_S     3600
@@ -204,6 +205,7 @@ static int subject_token(const struct skl_gcp_source *s, struct skl_rest *rest,
     if (token.n == 0)
         return skl_fail(err, SKL_E_INVALID, "%s: it holds no subject token", where);
     *ret = skl_str_dup(token);
+    skl_secret_seen(*ret);
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "docker/api/prune.h"
 #include "docker/api/routes.h"
 #include "docker/build/build_job.h"
+#include "docker/images/image_resolve.h"
 #include "docker/images/layers.h"
 
 void skl_build_job_free(struct skl_build_job *j)
@@ -114,10 +115,13 @@ static int take_tags(struct skl_build_job *j, struct skl_error *err)
 static void take_registries(struct skl_build_job *j)
 {
     SKL_AUTO_BUF struct skl_buf text = {0};
+    const cJSON *registry;
 
     skl_buf_init(&text, SKL_MIB);
     if (skl_base64_decode(&text, skl_http_header(j->r->http, "X-Registry-Config")))
         (void)skl_json_parse(skl_buf_str(&text), &j->registries, NULL); /* an odd header is none */
+    cJSON_ArrayForEach(registry, j->registries)
+        skl_auth_seen(registry);
 }
 
 static int check_supported(struct skl_request *r, struct skl_error *err)

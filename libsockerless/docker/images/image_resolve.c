@@ -10,6 +10,7 @@
 #include "base/json_read.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/secrets.h"
 #include "docker/api/render.h"
 #include "docker/images/image_events.h"
 #include "registry/registry.h"
@@ -50,6 +51,16 @@ void skl_auth_header_parse(const char *text, struct skl_auth_header *ret)
     ret->identity_token = skl_strdup(skl_json_get_str(json, "identitytoken"));
     ret->registry_token = skl_strdup(skl_json_get_str(json, "registrytoken"));
     ret->server = skl_strdup(skl_json_get_str(json, "serveraddress"));
+    skl_secret_seen(text);
+    skl_auth_seen(json);
+}
+
+void skl_auth_seen(const cJSON *auth)
+{
+    static const char *const secrets[] = {"password", "identitytoken", "registrytoken", "auth"};
+
+    for (size_t i = 0; i < SKL_ARRAY_LEN(secrets); i++)
+        skl_secret_seen(skl_json_get_str(auth, secrets[i]));
 }
 
 void skl_auth_header_fini(struct skl_auth_header *h)

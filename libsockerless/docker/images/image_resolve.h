@@ -8,6 +8,8 @@
 #ifndef SKL_DOCKER_IMAGE_RESOLVE_H
 #define SKL_DOCKER_IMAGE_RESOLVE_H
 
+#include <cjson/cJSON.h>
+
 #include "docker/engine.h"
 #include "docker/images/image_names.h"
 
@@ -35,5 +37,7 @@ struct skl_auth_header {
 };
 void skl_auth_header_parse(const char *text, struct skl_auth_header *ret);
 void skl_auth_header_fini(struct skl_auth_header *h);
+/* Whatever is secret in an object of that form is told to base/secrets.h. */
+void skl_auth_seen(const cJSON *auth);
 
 #endif

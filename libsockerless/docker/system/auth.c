@@ -4,6 +4,7 @@
 #include "base/json_read.h"
 #include "base/limits.h"
 #include "docker/api/routes.h"
+#include "docker/images/image_resolve.h"
 #include "registry/registry.h"
 
 #define DEADLINE_MS 60000
@@ -53,6 +54,7 @@ void skl_route_auth(struct skl_request *r)
 {
     struct login *x = skl_new0(struct login);
 
+    skl_auth_seen(r->body);
     x->r = skl_request_ref(r);
     skl_work_submit(r->engine->workers, work, done, x);
 }
