@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Documents that speak of the code say what it says: each override of a backend is in its mapping document, and the other way
-round; what docs/operations.md calls a message or a metric is one; links lead somewhere. Settings: make-configuration.py.
+round; what docs/operations.md calls a message or a metric is one; each test that docs/security.md names exists, and each fuzz
+target is in it; links lead somewhere. Settings: make-configuration.py.
 """
 import os
 import re
@@ -64,8 +65,25 @@ def links():
                 yield f"{path}: {where} has no heading {fragment}"
 
 
+def security():
+    """`suite/file: case` and `fuzz/fuzz_name`, as docs/security.md has them."""
+    named = re.findall(r"`(unit|sim|agent|packaging|fuzz)/(\w+)(?:: (\w+))?`", read("docs/security.md"))
+    for suite, name, case in named:
+        path = f"tests/{suite}/{name}"
+        path += ".c" if os.path.exists(os.path.join(TOP, path + ".c")) else ".py"
+        if not os.path.exists(os.path.join(TOP, path)):
+            yield f"docs/security.md: there is no {path}"
+        elif suite != "fuzz" and not re.search(rf"START_TEST\({case}\)|def {case}\(", read(path)):
+            yield f"docs/security.md: {path} has no {case}"
+    targets = {os.path.basename(path)[:-2] for path in tracked("tests/fuzz/fuzz_*.c")}
+    for name in sorted(targets - {name for suite, name, _ in named if suite == "fuzz"}):
+        yield f"docs/security.md: {name} is not named"
+    if len(named) < 100:
+        yield "docs/security.md: its tests were not found"
+
+
 def main():
-    problems = [*operations(), *links()]
+    problems = [*operations(), *links(), *security()]
     print("\n".join(problems))
     wrong = bool(problems)
     for backend in sorted(os.listdir(os.path.join(TOP, "backends"))):
