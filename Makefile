@@ -4,7 +4,7 @@ BUILD_SAN := build-san
 # Whose backend `demo` and `run` show: aca, azf or gcf.
 BACKEND   := aca
 
-.PHONY: all dist deb deb-test deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients tf-test load-test load-10k soak bench chaos check-model fuzz tsan valgrind configuration fmt analyze clean
+.PHONY: all dist deb deb-test deps build build-san demo run test check sim-test-azure sim-test-gcp docker-test test-clients image-test tf-test load-test load-10k soak bench chaos check-model fuzz tsan valgrind configuration fmt analyze clean
 
 all: build
 
@@ -37,6 +37,8 @@ bench: build ; @tools/bench.sh $(BUILD)
 chaos: build ; @/usr/bin/python3 tests/chaos/chaos.py $(BUILD)
 # The resume protocol of agents as a model, every state of it; docs/agent-protocol.md says how it corresponds.
 check-model: ; @tools/install-deps.sh check-model && tools/check-model.sh
+# The images of Dockerfile, built by a real Engine, and run as deploy/compose.yaml says.
+image-test: build-san ; @tools/install-deps.sh image-test && tools/test.sh $(BUILD_SAN) --suite images
 # Terraform on every module, with the providers' published schemas; fetches them.
 tf-test: build-san ; @tools/tf-test.sh $(BUILD_SAN)
 # Each parser under libFuzzer; SECONDS_EACH=60 by default.

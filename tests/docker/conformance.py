@@ -25,7 +25,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "sim"))
 sys.path.insert(0, HERE)
 from harness import SKIP, Stack, UnixConnection, free_port  # noqa: E402
 from rows import ROWS  # noqa: E402
-from same import Engine  # noqa: E402
+from engine import Engine  # noqa: E402
 
 # Of these headers the name is compared and not the value.
 ANY_VALUE = {"date", "content-length", "x-docker-container-path-stat"}

@@ -6,13 +6,14 @@ TEXT_DIFFERS and ALL_DIFFERS, with the reason; ids, times and addresses are made
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 
+from engine import Engine
+
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "sim"))
-from harness import SKIP, Stack, await_true  # noqa: E402
+from harness import SKIP, Stack  # noqa: E402
 
 # One shell command a line; $N is "--network none", which the Engine here needs.
 SCRIPT = r"""
@@ -115,27 +116,6 @@ def normalise(text):
     text = re.sub(r'(?m)^time="[^"]*" level=error.*$\n?', "", text)  # the CLI's own race with a refused upload
     text = re.sub(r"(?m)^See 'docker .*$\n?|^Run 'docker .*$\n?|^\s*$\n?", "", text)
     return text.strip()
-
-
-class Engine:
-    def __enter__(self):
-        self.dir = tempfile.mkdtemp(prefix="skl-e-", dir="/tmp")
-        self.socket = os.path.join(self.dir, "docker.sock")
-        self.log = open(os.path.join(self.dir, "log"), "wb")
-        self.process = subprocess.Popen(
-            ["dockerd", "--data-root", f"{self.dir}/data", "--exec-root", f"{self.dir}/exec", "-H", f"unix://{self.socket}",
-             "--pidfile", f"{self.dir}/pid", "--storage-driver=vfs", "--iptables=false", "--bridge=none"],
-            stdout=self.log, stderr=self.log, start_new_session=True)
-        self.environ = {"PATH": os.environ["PATH"], "HOME": self.dir, "DOCKER_HOST": f"unix://{self.socket}"}
-        await_true("the Engine", lambda: subprocess.run(["docker", "info"], env=self.environ, capture_output=True)
-                   .returncode == 0, 60)
-        return self
-
-    def __exit__(self, *unused):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
-        self.log.close()
-        subprocess.run(["rm", "-rf", self.dir])
 
 
 def play(env):

@@ -19,7 +19,7 @@ import threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "sim"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import SKIP, Stack  # noqa: E402
-from same import Engine  # noqa: E402
+from engine import Engine  # noqa: E402
 
 # What an ADD of a URL fetches: WEB is its address.
 class Web(http.server.BaseHTTPRequestHandler):

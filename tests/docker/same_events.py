@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "sim"))
 sys.path.insert(0, HERE)
 from harness import SKIP, Stack, UnixConnection  # noqa: E402
 from rows import container, made_tar  # noqa: E402
-from same import Engine  # noqa: E402
+from engine import Engine  # noqa: E402
 
 PULL = "/images/create?fromImage={registry_path}/library/busybox&tag=latest"
 # (method, path, body[, content type]); {x} is filled as in rows.py

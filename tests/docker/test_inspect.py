@@ -13,7 +13,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "sim"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import SKIP, Stack, UnixConnection  # noqa: E402
-from same import Engine  # noqa: E402
+from engine import Engine  # noqa: E402
 
 # Both speak this one: the Engine is Debian's 20.10.
 VERSION = "v1.41"

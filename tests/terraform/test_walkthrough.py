@@ -30,7 +30,7 @@ esac""",
 *) echo "ssh $*: not known" >&2; exit 1 ;;
 esac""",
     "docker": """case "$*" in
-"build -t "?*" -f ../../../../cmd/sockerless-agent/Dockerfile ../../../..") [ -d ../../../../backends ] ;;
+"build --target sockerless-agent -t "?*" ../../../..") grep -q "AS sockerless-agent$" ../../../../Dockerfile ;;
 "push "?*/?*) ;;
 "run -it "*) echo exit | script -qec "$DOCKER $*" /dev/null ;;
 *) exec "$DOCKER" "$@" ;;
