@@ -46,13 +46,15 @@ FROM ${BASE} AS simulator
 RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
     ca-certificates runc skopeo umoci libcjson1 libcivetweb1 libmbedtls14 >/dev/null && rm -rf /var/lib/apt/lists
 COPY --from=build /build/cmd/sockerless-agent /usr/lib/sockerless/sockerless-agent
+# Workloads are overlays, which lie on no other overlay: not on the image's.
+VOLUME /var/lib/sockerless-sim
 
 FROM simulator AS sockerless-sim-azure
 COPY --from=build /build/tests/simulators/sockerless-sim-azure /usr/bin/
 EXPOSE 4568
-ENTRYPOINT ["sockerless-sim-azure", "--listen", "0.0.0.0:4568", "--agent", "/usr/lib/sockerless/sockerless-agent"]
+ENTRYPOINT ["sockerless-sim-azure", "--state-dir", "/var/lib/sockerless-sim", "--listen", "0.0.0.0:4568", "--agent", "/usr/lib/sockerless/sockerless-agent"]
 
 FROM simulator AS sockerless-sim-gcp
 COPY --from=build /build/tests/simulators/sockerless-sim-gcp /usr/bin/
 EXPOSE 4567
-ENTRYPOINT ["sockerless-sim-gcp", "--listen", "0.0.0.0:4567", "--agent", "/usr/lib/sockerless/sockerless-agent"]
+ENTRYPOINT ["sockerless-sim-gcp", "--state-dir", "/var/lib/sockerless-sim", "--listen", "0.0.0.0:4567", "--agent", "/usr/lib/sockerless/sockerless-agent"]
