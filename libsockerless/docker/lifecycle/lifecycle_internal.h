@@ -100,7 +100,7 @@ struct skl_flow {
     struct skl_ports *ports;  /* published; NULL: none */
     struct skl_invoking *invoking; /* lifecycle_invoke.c; NULL: no request is open or due */
     struct skl_timer *recovery;    /* after a restart of the daemon: for the agent */
-    struct skl_error *failure;     /* of a start whose cloud resources are being removed */
+    struct skl_error *failure; /* of a start or create whose cloud resources are being removed */
 };
 
 struct skl_lifecycle {

@@ -12,23 +12,31 @@
 
 /* -- create, for backends that make the cloud resource early */
 
+/* The client is told when nothing is left, so that it does not see what was never made. */
 static void create_undone(struct skl_flow *f, struct skl_job *job)
 {
     struct skl_engine *e = f->l->e;
     struct skl_container *c = f->c;
-    struct skl_error err;
+    struct skl_op *op = skl_flow_current(f);
+    skl_lifecycle_cb *cb = op->cb;
+    void *arg = op->arg;
+    struct skl_error err, why = *f->failure;
 
+    free(skl_take(&f->failure));
     if (job->rc < 0) {
         /* Something may be left in the cloud: the record stays until it is gone. */
         skl_flow_auto_remove(f);
-        skl_flow_finish(f, NULL);
+        skl_flow_finish(f, &why);
         return;
     }
+    op->cb = NULL;
     skl_workload_forget(e->runtime, c);
     skl_flow_drop(f);
     if (skl_container_removed(e->store, c, &err) < 0)
         skl_err("lifecycle", "a container that could not be created stays recorded", "error",
                 err.msg, NULL);
+    if (cb)
+        cb(arg, &why);
 }
 
 static void created(struct skl_flow *f, struct skl_job *job);
@@ -43,7 +51,6 @@ static void create_on(void *arg)
 
 static void created(struct skl_flow *f, struct skl_job *job)
 {
-    struct skl_op *op = skl_flow_current(f);
     struct skl_error err;
 
     if (job->rc == 0 && job->outcome.again_ms > 0) {
@@ -56,9 +63,7 @@ static void created(struct skl_flow *f, struct skl_job *job)
         skl_flow_finish(f, NULL);
         return;
     }
-    if (op->cb)
-        op->cb(op->arg, &job->err);
-    op->cb = NULL;
+    f->failure = skl_memdup(&job->err, sizeof(job->err));
     (void)skl_container_removing(f->l->e->store, f->c, &err); /* it is CREATED: always allowed */
     skl_flow_job(f, SKL_JOB_REMOVE, create_undone);
 }
@@ -119,8 +124,7 @@ static void cleaned_up(struct skl_flow *f, struct skl_job *job)
 {
     struct skl_error why = *f->failure;
 
-    free(f->failure);
-    f->failure = NULL;
+    free(skl_take(&f->failure));
     if (job->rc == 0)
         skl_flow_forget_cloud(f);
     else
