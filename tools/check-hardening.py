@@ -22,8 +22,8 @@ MARKS = {"x86-64": r"x86 feature:.*IBT.*SHSTK", "AArch64": r"AArch64 feature:.*B
 problems = []
 
 
-def run(*argv):
-    return subprocess.check_output(argv, text=True, env={**os.environ, "LC_ALL": "C"})
+def run(*argv, **kw):
+    return subprocess.check_output(argv, text=True, env={**os.environ, "LC_ALL": "C"}, **kw)
 
 
 def expect(path, what, ok):
@@ -85,7 +85,7 @@ def main():
         check_objects(f"{build}/libsockerless/{layer}/libskl-{layer}.a.p", fortified=not sanitized)
     if sanitized:
         with tempfile.TemporaryDirectory(prefix="skl-") as release:
-            run(f"{TOP}/tools/configure.sh", f"{release}/build", "release")
+            run(f"{TOP}/tools/configure.sh", f"{release}/build", "release", cwd=TOP)
             check_commands(f"{release}/build")
     else:
         check_commands(build)
